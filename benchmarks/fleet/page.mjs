@@ -182,11 +182,8 @@ export function pageOf({ server, simulation, processes }) {
   const perCore = 1_000 / server.reads.cpu;
   const million = 1_000_000 / (0.9 * seconds);
   const cores = (rate, cpu) => whole(Math.ceil((rate * cpu) / 1_000));
-  const withTokens = simulation.costs.find(({ what }) => what.includes('token'));
   const lives = [...simulation.sizes, ...simulation.outages, ...simulation.costs];
-  const worst = Math.max(
-    ...lives.filter((life) => life !== withTokens).map((life) => phaseOf(life, 'recovery').ratio),
-  );
+  const worst = Math.max(...lives.map((life) => phaseOf(life, 'recovery').ratio));
   const realRecovery = phaseOf(processes.real, 'recovery').ratio;
   const logins = (within) => 1_000_000 / within;
   return `# At scale
@@ -199,8 +196,7 @@ What a store is asked by many processes at once, and what a large fleet needs of
   default of ${span(ttl)} a thousand processes ask ${number(1_000 / (0.9 * seconds))} times a second at the most.
 - The requests of a fleet are spread over the whole \`ttl\`, also if all of it starts at once: each process refreshes at moments
   of its own.
-- When a store answers again, it is asked at most ${times(worst)} as often as every day, in every simulation below; where the processes have logged in within the
-  last hour and their tokens live as long, ${times(phaseOf(withTokens, 'recovery').ratio)}, since renewals that failed come on top.
+- When a store answers again, it is asked at most ${times(worst)} as often as every day, in every simulation below.
 - A rotation costs no request: each process has the new value after \`ttl\` and two calls of \`get\`.
 
 ## What was simulated

@@ -48,7 +48,7 @@ function together(runs) {
 }
 
 async function lifeWith(instances, { outage = ttl, curve = false, settings = {}, server }) {
-  const life = lifeOf({ ttl: settings.ttl ?? ttl, outage });
+  const life = lifeOf({ ttl: settings.ttl ?? ttl, outage, tokenLife: settings.tokenLife });
   const all = { core, ttl, every: 30_000, server, phases: life, ...settings };
   const runs = [];
   for (let rest = instances, seed = 1; rest > 0; rest -= largestPart, seed += 1)

@@ -5,11 +5,15 @@
 import { providerStandIn, storeStandIn } from './store.mjs';
 import { seeded, virtualClock } from './virtual-clock.mjs';
 
-/** The moments of a fleet's life. Lengths in milliseconds; `change` is done at the start of one. */
-export function lifeOf({ ttl, outage, settle = 2 * ttl }) {
+/**
+ * The moments of a fleet's life. Lengths in milliseconds; `change` is done at the start of one. Tokens are renewed after
+ * most of their life, so a fleet that has them is in its steady state when it has lived twice as long.
+ */
+export function lifeOf({ ttl, outage, settle = 2 * ttl, tokenLife = 0 }) {
   return [
     { name: 'start', length: 30_000 },
     { name: 'first', length: 2 * ttl - 30_000 },
+    ...(tokenLife > 0 ? [{ name: 'tokens', length: 2 * tokenLife }] : []),
     { name: 'steady', length: 2 * ttl },
     { name: 'rotation', length: 1.5 * ttl, change: ({ store }) => store.rotate() },
     { name: 'outage', length: outage, change: ({ store }) => store.become('down') },

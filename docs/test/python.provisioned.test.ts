@@ -109,10 +109,17 @@ describe('the bot under keyfall run', () => {
       },
     );
     let output = '';
+    let isServing = false;
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => {
         output += text;
-        if (output.includes('Uvicorn running')) child.kill('SIGTERM');
+        const [, address] = /Uvicorn running on (\S+)/.exec(output) ?? [];
+        if (address === undefined || isServing) return;
+        isServing = true;
+        // it says so before it serves, and leaves out its own end if a signal comes in between
+        void fetch(address)
+          .catch(() => {})
+          .finally(() => child.kill('SIGTERM'));
       });
     const [code] = (await once(child, 'close')) as [number | null];
     for (const value of [...Object.values(shopSettings), server.token, env['VAULT_TOKEN'] ?? ''])

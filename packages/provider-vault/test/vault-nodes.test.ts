@@ -166,6 +166,15 @@ test('nodes that are all sealed are asked twice each, and the error counts them'
   expect(error.reason).toMatch(/is sealed, after 2 other nodes failed$/);
 });
 
+test('what a node says that is there counts for more than that another one is gone, which is repeated at once and never again', async () => {
+  const gone = await node({ kind: 'reset' });
+  await gone.close();
+  const nodes = [await node(sealed), await node(sealed)];
+  const error = await errorOf(providerOf([gone, ...nodes]).read('all', context()));
+  expect(error.reason).toMatch(/is sealed, after 2 other nodes failed$/);
+  expect(nodes.map(({ requests }) => requests.length)).toEqual([2, 2]);
+});
+
 test('silent nodes together cost one time limit', async () => {
   const nodes = [await node({ kind: 'black-hole' }), await node({ kind: 'black-hole' })];
   const error = await errorOf(providerOf(nodes).read('all', context({ limit: 400 })));

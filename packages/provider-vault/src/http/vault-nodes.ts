@@ -108,6 +108,8 @@ function mostHopeful(results: readonly WireResult[]): WireResult {
   const rank = (result: WireResult): number => {
     const kind = kindOf(result);
     if (kind === 'cannot-serve' || kind === 'not-initialised') return -1;
+    // nothing listens there now: the others may have a leader in a moment
+    if (kind === 'connection-refused') return -0.5;
     if (result.kind === 'answer') return result.status === 503 ? 0 : 3;
     return kind === 'foreign-node' || kind === 'led-on' ? 2 : 1;
   };

@@ -1,5 +1,5 @@
 /** An uncached read of a secret of 40 names from a real server, one after another and with 64 in flight. */
-import { measureOperations } from '../harness/clients.mjs';
+import { measureOperations, profileOperations } from '../harness/clients.mjs';
 import { figure } from '../harness/results.mjs';
 import { startStore } from '../harness/server.mjs';
 import { hvacClient } from '../peers/install.mjs';
@@ -42,9 +42,22 @@ export async function measure({ quick }) {
     const warm = { milliseconds: quick ? 3_000 : 10_000, operations: 6_000 };
     const how = { rounds, generations, slice: 200, warm, widths: [1, 64] };
     const samples = await measureOperations(subjects, store.settings, how);
+    const operations = quick ? 2_000 : 5_000;
+    const [floor, provider, chain] = subjects;
+    // beside each other, and not by the ratio of each part
+    const profiled = [{ ...floor, kind: 'peer' }, provider, chain];
+    const parts = await profileOperations(profiled, store.settings, {
+      generations,
+      operations,
+      warm,
+    });
     return {
       versions: { server: store.version },
-      figures: { one: figure('µs', samples.get(1)), many: figure('µs', samples.get(64)) },
+      figures: {
+        one: figure('µs', samples.get(1)),
+        many: figure('µs', samples.get(64)),
+        parts: figure('µs', parts),
+      },
     };
   } finally {
     await store.stop();

@@ -1,7 +1,8 @@
 /**
  * The process of one subject. It reads a request a line on standard input and writes an answer a line to file
  * descriptor 3: first `{ start: [module, name], settings }`, then `{ milliseconds, width }` for each round, with
- * `operations` where so many are enough, or `{ call: true }` for a single operation, which may fail. Another `start` takes its place.
+ * `operations` where so many are enough, or `{ call: true }` for a single operation, which may fail, or `{ profile: operations }` for where
+ * the CPU time of so many goes. Another `start` takes its place.
  *
  * What the module exports under that name takes the settings and returns the operation, or
  * `{ operation, per, close }`, where an operation repeats something `per` times.
@@ -57,11 +58,43 @@ async function round({ milliseconds, width, operations = Number.POSITIVE_INFINIT
   return { count: times.length * per, wall, cpu: user + system, p50 };
 }
 
+/** Whose a function of a profile is: `undefined` for the time in which nothing runs. */
+function partOf({ functionName, url }) {
+  if (functionName === '(idle)') return undefined;
+  if (functionName === '(garbage collector)') return 'garbage';
+  // functions of C++ have no file
+  if (url === '') return 'system';
+  if (url.startsWith('node:')) return 'node';
+  return /\/packages\/([\w-]+)\//.exec(url)?.[1] ?? 'rest';
+}
+
+/** Microseconds of CPU time that one operation takes, by whose code it is. */
+async function profile(operations) {
+  const { Session } = await import('node:inspector/promises');
+  const session = new Session();
+  session.connect();
+  await session.post('Profiler.enable');
+  await session.post('Profiler.setSamplingInterval', { interval: 100 });
+  await session.post('Profiler.start');
+  for (let done = 0; done < operations; done += 1) await operation();
+  const { profile } = await session.post('Profiler.stop');
+  session.disconnect();
+  const parts = {};
+  const nodes = new Map(profile.nodes.map((node) => [node.id, partOf(node.callFrame)]));
+  for (const [index, id] of profile.samples.entries()) {
+    const part = nodes.get(id);
+    if (part !== undefined) parts[part] = (parts[part] ?? 0) + profile.timeDeltas[index];
+  }
+  for (const part of Object.keys(parts)) parts[part] /= operations * per;
+  return parts;
+}
+
 for await (const line of createInterface(process.stdin)) {
   const request = JSON.parse(line);
   let answer;
   try {
     if (request.start) answer = await start(request.start, request.settings);
+    else if (request.profile) answer = await profile(request.profile);
     else answer = request.call ? await call() : await round(request);
   } catch (error) {
     answer = { error: String(error?.stack ?? error) };

@@ -63,6 +63,8 @@ export async function startClient({ command, env, start }, settings) {
     call: () => ask({ call: true }),
     /** @returns {Promise<{ count: number, wall: number, cpu: number, p50: number }>} microseconds of the whole, and of the median operation */
     round: (how) => ask(how),
+    /** @returns {Promise<Record<string, number>>} microseconds of CPU time of one of so many operations, by whose code it is */
+    profile: (operations) => ask({ profile: operations }),
     async stop() {
       child.stdin.end();
       await new Promise((resolve) => {
@@ -122,4 +124,28 @@ export async function measureOperations(
     }
   }
   return samples;
+}
+
+/**
+ * Where the CPU time of each subject goes.
+ *
+ * @param {readonly Subject[]} subjects
+ * @param {{ milliseconds: number, operations?: number }} warm
+ * @returns {Promise<Map<Subject, Record<string, number[]>>>} microseconds of an operation, one number a process
+ */
+export async function profileOperations(subjects, settings, { generations, operations, warm }) {
+  const parts = new Map(subjects.map((subject) => [subject, {}]));
+  for (let generation = 0; generation < generations; generation += 1)
+    for (const subject of subjects) {
+      const client = await startClient(subject, settings);
+      try {
+        await client.round({ ...warm, width: 1 });
+        const of = parts.get(subject);
+        for (const [part, time] of Object.entries(await client.profile(operations)))
+          of[part] = [...(of[part] ?? []), time];
+      } finally {
+        await client.stop();
+      }
+    }
+  return parts;
 }

@@ -1,4 +1,5 @@
 /** Makes docs/performance.md and its pictures of the committed results: the same page for the same JSON. */
+import { median } from '../harness/statistics.mjs';
 import { bars, picture } from '../plots/plots.mjs';
 import { digits, duration, ordered, reading, table, times } from './figures.mjs';
 import { goalLines, majorOf, withFallback } from './goals.mjs';
@@ -214,6 +215,8 @@ ${ratioTable(
   1e-3,
 )}
 
+${partsTable(reads.figures.parts)}
+
 With 64 in flight, by the number of reads. A chain has no more than one read of a secret in flight, which answers all
 who wait for it:
 
@@ -227,6 +230,29 @@ ${ratioTable(
   ],
   1e-3,
 )}`;
+}
+
+/** Where the CPU time of a read goes, by a profile of its process. */
+function partsTable(figure) {
+  const { of } = reading(figure);
+  const names = figure.subjects.map(({ name }) => name);
+  const timeOf = (name, part) => median(of(name).samples[part] ?? [0]);
+  const parts = {
+    system: 'system calls, and other code of C++',
+    node: 'JavaScript of Node: its HTTP client, streams and timers',
+    garbage: 'collecting garbage',
+    'provider-vault': '`@keyfall/provider-vault`',
+    core: '`@keyfall/core`',
+    rest: 'the program that measures',
+  };
+  const rows = Object.entries(parts).map(([part, what]) => [
+    what,
+    ...names.map((name) => digits(timeOf(name, part))),
+  ]);
+  return `A profile shows where the CPU time goes, in microseconds of a read. \`JSON.parse\` counts for whoever calls it: the provider, and
+beside it the program that measures.
+
+${table(['µs', ...names], rows)}`;
 }
 
 async function outage({ figures }, plot) {

@@ -58,6 +58,16 @@ const bundle = await rolldown({
       },
     },
     {
+      // the families of names, without whose they are and where that is documented: that is for who reads the file
+      name: 'names-alone',
+      load(id) {
+        if (!id.endsWith('/take-over-families.json')) return undefined;
+        const groups = Object.values(JSON.parse(readFileSync(id, 'utf8')));
+        const names = groups.flat().map(({ of: _, sources: __, ...family }) => family);
+        return { code: JSON.stringify({ names }), moduleType: 'json' };
+      },
+    },
+    {
       // the names of variables, without the client that reads them
       name: 'variables-alone',
       resolveId: (source, importer) =>

@@ -34,27 +34,56 @@ export const credentials: readonly string[] = ['*_TOKEN', '*_PASSWORD', '*_USERN
 
 /** Whether a variable of this name could take over the program that gets it. */
 export function takesOver(name: string, windows: boolean = onWindows): boolean {
-  if (rules?.windows !== windows)
-    rules = { windows, all: takeOverFamilies.map((family) => ruleOf(family, windows)) };
-  return rules.all.some((matches) => matches(name));
+  if (rules?.windows !== windows) rules = rulesOf(windows);
+  if (rules.exact.has(name) || rules.inAnyCase.has(name.toUpperCase())) return true;
+  return rules.mayMatch.some((pattern) => pattern.test(name)) && matchesOne(rules, name);
+}
+
+/** What decides about a name. */
+interface Rules {
+  /** On Windows `path` is `PATH`. */
+  readonly windows: boolean;
+  readonly exact: ReadonlySet<string>;
+  /** In upper case. */
+  readonly inAnyCase: ReadonlySet<string>;
+  /** The patterns of all families: what none of them matches needs no look at each. */
+  readonly mayMatch: readonly RegExp[];
 }
 
 /** Made for the first name that is asked about: a program that gets no secret needs none. */
-let rules: { readonly windows: boolean; readonly all: readonly Rule[] } | undefined;
+let rules: Rules | undefined;
 
-type Rule = (name: string) => boolean;
+const isPattern = (name: string): boolean => name.includes('*');
 
-/** On Windows `path` is `PATH`. */
-function ruleOf({ names, but = [], inAnyCase = false }: TakeOverFamily, windows: boolean): Rule {
-  const isPattern = (name: string) => name.includes('*');
-  const flags = inAnyCase || windows ? 'is' : 's';
-  const exactly = patternOf(
-    names.filter((name) => !isPattern(name)),
-    flags,
-  );
-  const broadly = patternOf(names.filter(isPattern), flags);
-  const harmless = patternOf([...but, ...credentials], flags);
-  return (name) => exactly.test(name) || (broadly.test(name) && !harmless.test(name));
+function rulesOf(windows: boolean): Rules {
+  const exact = new Set<string>();
+  const inAnyCase = new Set<string>();
+  const patterns = { s: [] as string[], is: [] as string[] };
+  for (const family of takeOverFamilies) {
+    const flags = flagsOf(family, windows);
+    for (const name of family.names)
+      if (isPattern(name)) patterns[flags].push(name);
+      else if (flags === 's') exact.add(name);
+      else inAnyCase.add(name.toUpperCase());
+  }
+  const mayMatch = [patternOf(patterns.s, 's'), patternOf(patterns.is, 'is')];
+  return { windows, exact, inAnyCase, mayMatch };
+}
+
+function flagsOf({ inAnyCase = false }: TakeOverFamily, windows: boolean): 's' | 'is' {
+  return inAnyCase || windows ? 'is' : 's';
+}
+
+/** Whether a pattern of some family matches, and none of what is harmless in it. */
+function matchesOne({ windows }: Rules, name: string): boolean {
+  return takeOverFamilies.some((family) => {
+    const flags = flagsOf(family, windows);
+    const { names, but = [] } = family;
+    return (
+      patternOf(names.filter(isPattern), flags).test(name) &&
+      !patternOf([...but, ...credentials], flags).test(name)
+    );
+  });
 }
 
 /** Matches these names, in which `*` stands for any text; without a name it matches nothing. */

@@ -69,7 +69,7 @@ export async function simulate({
     });
     const fallback = kind === 'elsewhere' ? [core.memoryProvider({ NAME_0: 'value 0' })] : [];
     const secrets = core.createSecrets({ providers: [provider, ...fallback], ttl, clock });
-    // whoever listens is not warned on the console
+    // an event that has a listener is no warning on the console
     secrets.on('fallback', () => {});
     secrets.on('recovered', () => {});
     const seen = new Map();

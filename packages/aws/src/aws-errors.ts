@@ -42,7 +42,7 @@ export interface AwsService {
 
 /** Whose error it is. */
 export interface ErrorSubject {
-  /** The provider's name. Left out: whoever passes its errors on says which. */
+  /** The provider's name. Left out: the provider that passes its errors on adds its own. */
   readonly provider?: string | undefined;
   /** What was asked for: `the secret shop/prod`. */
   readonly subject: string;

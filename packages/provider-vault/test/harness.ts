@@ -3,6 +3,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isSecretError, type SecretError } from '@keyfall/core';
 import type { ReadContext } from '@keyfall/core/provider';
 import { assertNoLeak, type VaultServer } from '@keyfall/testkit';
@@ -97,6 +99,23 @@ export async function atTheLatest<Result>(make: () => Promise<Result>): Promise<
 export async function enableAuth(server: VaultServer, ...types: readonly string[]): Promise<void> {
   for (const type of types)
     await server.request('POST', `sys/auth/${type}`, { type }, { allow: [400] });
+}
+
+/** Makes a role of AppRole with a policy, and writes the `role-id` and `secret-id` of a login into files of the folder. */
+export async function writeAppRole(
+  server: VaultServer,
+  role: string,
+  policy: string,
+  folder: string,
+): Promise<void> {
+  await server.request('POST', `auth/approle/role/${role}`, { token_policies: policy });
+  for (const [name, method] of [
+    ['role-id', 'GET'],
+    ['secret-id', 'POST'],
+  ] as const) {
+    const { body } = await server.request(method, `auth/approle/role/${role}/${name}`);
+    await writeFile(join(folder, name), String(body.data?.[name.replace('-', '_')]));
+  }
 }
 
 /** A token with one policy of these rules, besides `default`. */

@@ -26,6 +26,7 @@ import {
   freshPath,
   tokenFor,
   wires,
+  writeAppRole,
   writePolicy,
 } from './harness.ts';
 
@@ -46,14 +47,7 @@ beforeAll(async () => {
   const socket = join(folder, 'agent.sock');
   const config = join(folder, 'agent.hcl');
   await enableAuth(server, 'approle');
-  await server.request('POST', 'auth/approle/role/agent', { token_policies: policy });
-  for (const [name, method] of [
-    ['role-id', 'GET'],
-    ['secret-id', 'POST'],
-  ] as const) {
-    const { body } = await server.request(method, `auth/approle/role/agent/${name}`);
-    await writeFile(join(folder, name), String(body.data?.[name.replace('-', '_')]));
-  }
+  await writeAppRole(server, 'agent', policy, folder);
   await writeFile(
     config,
     `vault { address = "${server.address}" }

@@ -150,7 +150,7 @@ export interface Oracle {
   observed(reader: string, observation: Observation): void;
   /** Something else that was wrong. */
   violated(rule: Rule, reader: string, detail: string, at: number): void;
-  /** Who has not seen the newest of a name, in an answer from after `since`: nobody once things are calm. */
+  /** Who has not seen the newest of a name, in an answer from after `since`. Empty once things are calm. */
   behind(ways: readonly Way[], since: number): readonly string[];
 }
 

@@ -8,7 +8,7 @@ import type { Oracle, Rule } from './oracle.ts';
 import type { Stage } from './stage.ts';
 import { until } from './until.ts';
 
-/** Faults of a store that nobody may know of, and that no other fault may hide. */
+/** Faults of a store that no chain may learn of, and that no other fault may hide. */
 export const behindTheBack: ReadonlySet<Rule> = new Set([
   'wrong-value',
   'wrong-order',

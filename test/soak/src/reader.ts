@@ -159,7 +159,7 @@ process.on('message', (message: ToReader) => {
   else void finish(message.close);
 });
 
-// nobody is left to report to
+// its parent has ended: there is nothing to report to
 process.on('disconnect', () => {
   if (!signal.aborted) process.exit(1);
 });

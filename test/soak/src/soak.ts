@@ -25,7 +25,7 @@ const catchingUpTime = 120_000;
 /** Milliseconds after a rotation within which a program is restarted for it: restarts have pauses of up to a minute. */
 const restartTime = 150_000;
 
-/** Milliseconds without rotations for programs at the end of a long run, so that nobody waits for them. */
+/** Milliseconds without rotations for programs at the end of a long run, so that the run does not wait for them. */
 const quietEnd = 75_000;
 
 /** How the readers differ: how long they keep an answer, and how long it stands in for a store that fails. */

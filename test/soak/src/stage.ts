@@ -184,7 +184,7 @@ path "${mount}/metadata/${path}" { capabilities = ["read"] }`,
         };
       }
       case 'revoke': {
-        // as long as nobody can say whether it was the token, it is a refusal
+        // as long as it is not known whether it was the token, it is a refusal
         const end = oracle.refuse('vault', now());
         const path = 'sys/leases/revoke-prefix/auth/approle/login';
         await persist(() => server.request('PUT', path, {}));

@@ -36,7 +36,7 @@ export const credentials: readonly string[] = ['*_TOKEN', '*_PASSWORD', '*_USERN
 export function takesOver(name: string, windows: boolean = onWindows): boolean {
   if (rules?.windows !== windows) rules = rulesOf(windows);
   if (rules.exact.has(name) || rules.inAnyCase.has(name.toUpperCase())) return true;
-  return rules.mayMatch.some((pattern) => pattern.test(name)) && matchesOne(rules, name);
+  return rules.mayMatch.some((pattern) => pattern.test(name)) && matchesOne(name, windows);
 }
 
 /** What decides about a name. */
@@ -75,7 +75,7 @@ function flagsOf({ inAnyCase = false }: TakeOverFamily, windows: boolean): 's' |
 }
 
 /** Whether a pattern of some family matches, and none of what is harmless in it. */
-function matchesOne({ windows }: Rules, name: string): boolean {
+function matchesOne(name: string, windows: boolean): boolean {
   return takeOverFamilies.some((family) => {
     const flags = flagsOf(family, windows);
     const { names, but = [] } = family;

@@ -17,7 +17,7 @@ const longestPause = 30_000;
 export class Circuit {
   readonly #clock: Clock;
   readonly #probe: () => void;
-  /** Milliseconds of the first pause while nobody needs the store, and of the longest one. */
+  /** Milliseconds of the first pause while no call needs the store, and of the longest one. */
   readonly #calm: number;
   /** The next pause. Milliseconds. */
   #pause: number;

@@ -203,12 +203,10 @@ export function kvDocument(
     const entries = new Map<string, SecretRecord | SecretError>();
     for (const name of Object.keys(parsed)) {
       const value: unknown = (parsed as Readonly<Record<string, unknown>>)[name];
-      const text = typeof value === 'string' ? value : source().get(name);
+      const text = value === null || typeof value === 'string' ? value : source().get(name);
       entries.set(
         name,
-        value === null || text === undefined
-          ? nullError(name)
-          : recordOf(text, version, facts.createdAt),
+        typeof text === 'string' ? recordOf(text, version, facts.createdAt) : nullError(name),
       );
     }
     return {

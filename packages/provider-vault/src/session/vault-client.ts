@@ -264,6 +264,7 @@ export function createVaultClient(
         const hint = cause === 'policy' ? request.ifDenied : ifNotAccepted[setting.kind];
         throw forbidden(cause, about, found.status, hint);
       }
+      // copied behind it: Node 20 adds a property to a copy slowly
       if (found.kind === 'ok') return { token, ...found };
       if (found.kind === 'missing')
         return { ...found, stamp: result.kind === 'answer' ? result.stamp : undefined };

@@ -16,7 +16,7 @@ import {
 } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { appRoleAuth, vaultDynamicProvider, vaultProvider } from '../../src/index.ts';
-import { enableAuth, eventually } from '../harness.ts';
+import { enableAuth, eventually, writeAppRole } from '../harness.ts';
 import { leasesOf, mountUsers, type UserRegistry, userRegistry } from '../user-registry.ts';
 
 let server: VaultServer;
@@ -47,14 +47,7 @@ path "${path}" { capabilities = ["read"] }
 path "sys/leases/renew" { capabilities = ["update"] }
 path "sys/leases/revoke" { capabilities = ["update"] }
 `);
-  await server.request('POST', 'auth/approle/role/proxy', { token_policies: policy });
-  for (const [name, method] of [
-    ['role-id', 'GET'],
-    ['secret-id', 'POST'],
-  ] as const) {
-    const { body } = await server.request(method, `auth/approle/role/proxy/${name}`);
-    await writeFile(join(folder, name), String(body.data?.[name.replace('-', '_')]));
-  }
+  await writeAppRole(server, 'proxy', policy, folder);
   address = `http://127.0.0.1:${await freePort()}`;
   await writeFile(
     join(folder, 'proxy.hcl'),

@@ -19,7 +19,7 @@ export interface KeyringSession {
   store(service: string, account: string, value: string, application?: string): Promise<void>;
   /** The value of an item, by `secret-tool`. Rejects where there is none. */
   lookup(service: string, account: string): Promise<string>;
-  /** Locks the keyring; nobody is there to unlock it. */
+  /** Locks the keyring. It stays locked, since no user is asked to unlock it. */
   lock(): Promise<void>;
   /** The keyring takes questions, and does not answer. */
   pause(): Promise<void>;
@@ -69,7 +69,7 @@ export async function startKeyringSession(): Promise<KeyringSession> {
     XDG_DATA_HOME: folder,
     XDG_RUNTIME_DIR: folder,
     DBUS_SESSION_BUS_ADDRESS: address,
-    // nobody is asked to unlock it on a screen
+    // no user is asked to unlock it on a screen
     DISPLAY: '',
     WAYLAND_DISPLAY: '',
   };

@@ -1,12 +1,14 @@
 import { appendFile, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecrets } from '@keyfall/core';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { dotenvProvider } from '../src/index.ts';
 import { folder, folderForEachTest, path } from './folder.ts';
 import { context } from './store.ts';
 
 folderForEachTest();
+// a watch begins when its code is loaded, and what changes before that has no event: of the first one, too, it is loaded here
+beforeAll(() => import('@keyfall/core/provider/files'));
 
 /** Counts the calls of a watch, and waits for the next one. */
 function watched(options: Parameters<typeof dotenvProvider>[0] = { path }) {

@@ -251,6 +251,11 @@ def start(project, service):
     command = launch(project, service)
     options = ["--property", "RemainAfterExit=yes"] if service.get("restart") is None else ["--property", "Restart=always"]
     sh("systemd-run", "--quiet", "--unit", unit(service), *options, *command)
+    # `docker start` too returns when the container has its process
+    for _ in range(400):
+        if os.path.exists(f"{STATE}/{service['name']}.pid") or state_of(service)[0] != "running":
+            break
+        time.sleep(0.05)
     for port in service.get("ports", []):
         own = f"port-{port['published']}"
         if state_of({"name": own})[0] == "running":

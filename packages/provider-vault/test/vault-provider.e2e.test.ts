@@ -445,6 +445,26 @@ describe('writing', () => {
     expect((await read(provider)).entries.get('A')).toMatchObject({ value: 'newer', version: '3' });
   });
 
+  test('one that is lost, and meets the version of another writer when it is looked for, is merged again', async () => {
+    const { path, token } = await documentOf({ A: 'x', B: 'y' }, writePolicy);
+    let sent = 0;
+    const relay = await relayTo(server.address, async ({ method }): Promise<Fate> => {
+      if (method !== 'POST') return 'pass';
+      sent += 1;
+      if (sent % 2 === 0) return 'pass';
+      // as an earlier request of ours does that was given up, and lands late
+      await server.request('POST', `secret/data/${path}`, { data: { A: 'x', B: 'late' } });
+      return 'lose-request';
+    });
+    endings.push(relay.close);
+    const provider = open({ address: relay.address, path, token });
+    expect(await write(provider, { A: value })).toMatchObject({ version: '3' });
+    const { entries, revision } = await read(provider);
+    expect([entries.get('A')?.value, entries.get('B')?.value]).toEqual([value, 'late']);
+    const error = await errorOf(write(provider, { A: 'newer' }, revision), token);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_CONFLICT', applied: 'no' });
+  });
+
   test('a write that somebody in between sent twice is no conflict with itself', async () => {
     const { path, token } = await documentOf({ A: 'x' }, writePolicy);
     const relay = await relayTo(server.address, async ({ method, body }): Promise<Fate> => {

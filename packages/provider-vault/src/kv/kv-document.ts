@@ -291,12 +291,7 @@ export function kvDocument(
       },
       endingBefore(context),
     );
-    if (settled === 'overtaken')
-      throw new SecretError('ERR_SECRET_CONFLICT', `${place} was changed by another writer`, {
-        provider,
-        applied: 'no',
-        hint: 'Read it again and repeat the change.',
-      });
+    if (settled === 'overtaken') return undefined;
     if (settled !== 'unknown') return settled;
     if (context.signal.aborted) throw withApplied(abortError(context.signal, provider), 'unknown');
     const { error } =

@@ -243,7 +243,12 @@ path "${mount}/metadata/${path}" { capabilities = ["read"] }`,
         settle(fates[error.applied ?? 'unknown'], now());
         // aborted: by the end of a run that has failed
         if (!/_(?:UNAVAILABLE|ABORTED)$/.test(error.code))
-          oracle.violated('wrong-error', 'writer', `${error.code} for a write of ${name}`, now());
+          oracle.violated(
+            'wrong-error',
+            'writer',
+            `${error.code} for a write of ${name}: ${error.message}`,
+            now(),
+          );
         await wait(settlingPause + chance.between(0, settlingPause));
       }
     },

@@ -7,7 +7,14 @@ import { pageAt, pagesFolder } from './places.mjs';
 /** By group: pages, as their paths in docs/ without the ending. Those that are not written yet are left out. */
 const groups = {
   Start: ['index', 'quick-start', 'local', 'VAULT_SETUP_GUIDE', 'faq', 'compare'],
-  'In production': ['production', 'docker', 'systemd-credentials'],
+  'In production': [
+    'production',
+    'docker',
+    'kubernetes',
+    'heroku',
+    'github-actions',
+    'systemd-credentials',
+  ],
   'Command line': ['commands', 'run', 'configuration', 'snapshot', 'cli-reference'],
   Library: [
     'chain',

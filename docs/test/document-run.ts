@@ -15,7 +15,7 @@
 import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findVaultBinary, freePort, startVaultServer, type VaultServer } from '@keyfall/testkit';
@@ -43,6 +43,10 @@ export interface Reader {
   readonly prepare?: (folder: string) => Promise<void>;
   /** More variables of the terminal. */
   readonly env?: NodeJS.ProcessEnv;
+  /** The server that the reader has. Default: one that the documents share. */
+  readonly server?: VaultServer;
+  /** Looks at what is there when all is typed: the folder, and the variables that its terminal had at first. */
+  readonly after?: (folder: string, env: NodeJS.ProcessEnv) => Promise<void>;
 }
 
 /**
@@ -55,14 +59,14 @@ export async function runDocument(document: MarkdownDocument, reader: Reader = {
   );
   if (blocks.length === 0) return;
   const startsOne = blocks.some(({ words }) => words.has('docker') || words.has('server'));
-  const readersOwn = startsOne ? undefined : await emptyServer();
+  const readersOwn = startsOne ? undefined : (reader.server ?? (await emptyServer()));
   const run = await prepare(readersOwn);
   Object.assign(run.env, reader.env);
   try {
     await reader.prepare?.(join(run.folder, 'shop'));
     if (readersOwn !== undefined) {
       run.env['VAULT_ADDR'] = readersOwn.address;
-      run.env['VAULT_TOKEN'] = devToken;
+      run.env['VAULT_TOKEN'] = readersOwn.token;
       run.env['VAULT_SECRET_PATH'] = 'aiogram-shop';
     }
     for (const block of blocks) {
@@ -70,6 +74,7 @@ export async function runDocument(document: MarkdownDocument, reader: Reader = {
       if (problem !== undefined)
         throw new Error(`${document.path}:${block.line}\n${block.text}\n\n${problem}`);
     }
+    await reader.after?.(join(run.folder, 'shop'), run.env);
   } finally {
     await run.server?.stop();
     await rm(run.folder, { recursive: true, force: true });
@@ -148,7 +153,9 @@ async function runBlock(block: CodeBlock, run: Run): Promise<string | undefined>
   const { words } = block;
   const name = words.get('file');
   if (name !== undefined) {
-    await writeFile(join(run.folder, 'shop', name), block.text);
+    const file = join(run.folder, 'shop', name);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, `${block.text}\n`);
     return undefined;
   }
   if (words.has('docker')) return dockerCompose(block.text, run);

@@ -23,6 +23,7 @@ const exceptions: readonly string[] = [
   'CONTRIBUTING.md: publishes: npm run version-packages',
   'docs/VAULT_SETUP_GUIDE.md: network: git clone <this repository> ~/keyfall',
   'docs/commands.md: needs-a-browser: keyfall login --role developer',
+  'docs/heroku.md: needs-an-account: heroku buildpacks:set heroku/python',
   'docs/lambda.md: run-by-the-example: esbuild handler.js --bundle --platform=node --format=cjs --target=node20 --outfile=dist/handler.cjs',
   'docs/local.md: needs-a-keychain: export SOPS_AGE_KEY_CMD="secret-tool lookup service keyfall username $(keyfall share key)"',
   'docs/performance.md: minutes: npm run bench',
@@ -48,12 +49,12 @@ const exceptions: readonly string[] = [
 ];
 
 /**
- * They need users, services, Docker or what PyPI has, and run in `production.provisioned.test.ts`,
- * `docker.provisioned.test.ts` and `python.provisioned.test.ts`.
+ * They need users, services, Docker, clusters or what PyPI has, and run in a `.provisioned.test.ts` of their own name.
  */
 const elsewhere = [
   'docs/production.md',
   'docs/docker.md',
+  'docs/heroku.md',
   'docs/python.md',
   'docs/systemd-credentials.md',
   'examples/docker/README.md',

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { boundNameLookUps } from './chain/name-look-ups.ts';
+import { boundNameLookUps } from './config/name-look-ups.ts';
 import { main } from './main.ts';
 import { guarded } from './terminal/guarded.ts';
 

@@ -49,6 +49,14 @@ describe('which value wins', () => {
   });
 });
 
+test('what the program inherits anyway is not refused, as of a provider that reads the same environment', () => {
+  const inherited = { PATH: '/bin', NODE_OPTIONS: '--no-warnings' };
+  const secrets = { PATH: fromFile('/bin'), NODE_OPTIONS: fromFile('--no-warnings') };
+  expect(build(secrets, inherited).env).toEqual({ ...inherited, USE_VAULT: 'false' });
+  expect(() => build({ PATH: fromFile('/tmp') }, inherited)).toThrow('could take over');
+  expect(() => build(secrets, inherited, { pristine: true })).toThrow('NODE_OPTIONS could');
+});
+
 describe('what is taken out', () => {
   const inherited = {
     PATH: '/bin',

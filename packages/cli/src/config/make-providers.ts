@@ -9,6 +9,7 @@ import { configError, type OptionPath, placed } from './config-place.ts';
 import type { ConfigEntry, NamedProvider, ProviderId } from './define-config.ts';
 import { checkAddresses } from './foreign-addresses.ts';
 import { inFolderOf, type LoadedConfig } from './load-config.ts';
+import { inheritedEnvironment } from './name-look-ups.ts';
 import { importPackage } from './provider-package.ts';
 
 /** What the options of a `.env` are where the configuration does not say. */
@@ -163,7 +164,7 @@ export function factoryOptions(
  * @throws `ERR_SECRET_CONFIG` with the command that installs it
  */
 export async function factoryOf(id: ProviderId, config: string | undefined): Promise<Factory> {
-  if (id === 'env') return envProvider as Factory;
+  if (id === 'env') return (options) => envProvider({ ...options, env: inheritedEnvironment() });
   return (await packageOf(id, config))[factories[id][1]] as Factory;
 }
 

@@ -70,20 +70,22 @@ const pristineOnWindows: ReadonlySet<string> = new Set([
  */
 export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEnvironment {
   const { secrets, preserveEnv = false, passBootstrap = false, named, windows } = options;
-  assertFitsEnvironment(secrets, ({ value }) => value, named, windows);
   const env = inheritedPart(options);
+  // the program has its secrets already, and without credentials it could not ask for them again
+  if (!passBootstrap) env['USE_VAULT'] = 'false';
+  const variables = spellings(env, windows);
+  // what the program inherits anyway is not given to it: a provider that reads the same environment has its PATH
+  const given = new Map([...secrets].filter(([name, { value }]) => variables.get(name) !== value));
+  assertFitsEnvironment(given, ({ value }) => value, named, windows);
   const inherited = spellings(options.inherited, windows);
   const withheld = passBootstrap
     ? []
     : [...(options.credentialVariables ?? [])].filter(
         (name) => inherited.get(name) !== undefined && !bootstrapNames.has(name),
       );
-  // the program has its secrets already, and without credentials it could not ask for them again
-  if (!passBootstrap) env['USE_VAULT'] = 'false';
   const replaced: string[] = [];
   const kept: string[] = [];
-  const variables = spellings(env, windows);
-  for (const [name, { value, fromStore }] of secrets) {
+  for (const [name, { value, fromStore }] of given) {
     // a provider that reads the same environment must not bring back what was removed
     const isWithheld = withheld.includes(name) && value === inherited.get(name) && !fromStore;
     if (isWithheld && !named?.has(name)) continue;

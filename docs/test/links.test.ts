@@ -83,9 +83,11 @@ test('the links of a README that npm shows are whole addresses, and some lead in
 test('a picture is taken from where its bytes are, and not from the page that shows it', () => {
   const pictures = documents
     .filter(({ path }) => path.startsWith('packages/'))
-    .flatMap(({ text }) => [...text.matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)])
-    .map(([, target = '']) => target);
-  expect(pictures.filter((target) => !target.startsWith(web[2] ?? '?'))).toEqual([]);
+    .flatMap(({ text }) => [
+      ...text.matchAll(/!\[[^\]]*\]\(([^)]+)\)|<(?:img|source) [^>]*src(?:set)?="([^"]+)"/g),
+    ])
+    .map(([, inline, attribute]) => inline ?? attribute);
+  expect(pictures.filter((target) => !target?.startsWith(web[2] ?? '?'))).toEqual([]);
   expect(pictures.length).toBeGreaterThan(1);
 });
 

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { openVaultUi, startChromium } from '../../scripts/record-sessions/vault-ui.mjs';
+import { openVaultUi, startChromium } from '../../scripts/pictures/vault-ui.mjs';
 import { root } from './markdown.ts';
 
 vi.setConfig({ testTimeout: 120_000 }); // a page takes 15 s and more where others use the machine

@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { codeBlocks } from '../../docs/test/markdown.ts';
 import { errorPage } from '../../packages/cli/src/terminal/error-page.ts';
 import { exitCodes } from '../../packages/cli/src/terminal/exit-code.ts';
-import { startChromium } from '../../scripts/record-sessions/vault-ui.mjs';
+import { startChromium } from '../../scripts/pictures/vault-ui.mjs';
 import { base, origin, pageAt } from '../places.mjs';
 import { serve } from './serve.ts';
 

@@ -1,17 +1,19 @@
 // Makes the pictures of the documents: what a person sees who types these commands in a real terminal,
-// on a real server, and the server's own web interface. Made anew, a picture is the same, down to ports
-// and times; so a test can tell when one has gone stale. Usage: record-sessions.mjs [FOLDER]
+// on a real server, the server's own web interface, and the diagrams. Made anew, a picture is the same, down to
+// ports and times; so a test can tell when one has gone stale. Each is made for light and for dark pages, but for the
+// web interface, which has light colours only. Usage: pictures.mjs [FOLDER]
 import { spawn } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { startVaultServer } from '@keyfall/testkit';
-import { openTerminal } from './record-sessions/terminal.mjs';
-import { openVaultUi, startChromium } from './record-sessions/vault-ui.mjs';
+import { diagrams, schemes } from './pictures/diagrams.mjs';
+import { openTerminal } from './pictures/terminal.mjs';
+import { photographUi, startChromium } from './pictures/vault-ui.mjs';
 
 const file = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const pictures = resolve(process.argv[2] ?? file('docs/pictures'));
@@ -32,7 +34,7 @@ const values = {
   PAGE_ENTRIES: secret(),
   CURRENCY: secret(),
 };
-const [elsewhere, password] = [secret(), secret()];
+const elsewhere = secret();
 
 /** A port of four digits, as 8200 is, which stands for it in the pictures: lines break where they did. */
 async function startServer() {
@@ -44,13 +46,16 @@ async function startServer() {
     }
 }
 
-async function makeShop() {
+async function makeShop(shop, firstLine = '') {
   const lines = Object.entries(values).map(([name, value]) => `${name}=${value}\n`);
   await mkdir(shop, { recursive: true });
-  await chmod(folder, 0o755); // else nobody could read .env whatever its mode
-  await writeFile(join(shop, '.env'), `USE_VAULT=false\n${lines.join('')}`, { mode: 0o600 });
+  await writeFile(join(shop, '.env'), firstLine + lines.join(''), { mode: 0o600 });
   const bot = 'import os\nos.environ["TOKEN"], os.environ["DB_PASS"]\nprint("The bot runs.")\n';
   await writeFile(join(shop, 'run.py'), bot);
+}
+
+async function makeCommand() {
+  await chmod(folder, 0o755); // else nobody could read a .env in it whatever its mode
   await mkdir(join(folder, 'bin'));
   const keyfall = `#!/bin/sh\nexec '${process.execPath}' '${file('packages/cli/dist/bundle/bin.cjs')}' "$@"\n`;
   await writeFile(join(folder, 'bin/keyfall'), keyfall);
@@ -58,51 +63,46 @@ async function makeShop() {
 }
 
 /** A recording under way, in a terminal of its own. */
-async function record(name, title, env, session) {
+async function record(name, title, env, session, cwd = shop) {
   const terminal = await openTerminal({
     folder: join(folder, name),
-    cwd: shop,
+    cwd,
     columns,
     env: { ...env, PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
   });
   try {
     await session(terminal.run);
     const shown = stable(await terminal.screen({ colours: true }), env);
-    await writeFile(join(pictures, `${name}.svg`), await toSvg(shown, title));
+    for (const scheme of schemes)
+      await writeFile(join(pictures, `${name}-${scheme}.svg`), await toSvg(shown, title, scheme));
   } finally {
     await terminal.close();
   }
 }
 
 /** Without what differs from one recording to the next, and without the last prompt. */
-function stable(screen, { VAULT_ADDR, VAULT_TOKEN }) {
+function stable(screen, { VAULT_ADDR = 'http://127.0.0.1:8200', VAULT_TOKEN, HOME }) {
+  const { host, port } = new URL(VAULT_ADDR);
   const text = screen
     .slice(0, screen.lastIndexOf('\n'))
     .trimEnd()
-    .replaceAll(new URL(VAULT_ADDR).host, '127.0.0.1:8200')
+    .replaceAll(host, '127.0.0.1:8200')
+    .replaceAll(HOME ?? folder, '/home/shopbot')
     .replaceAll(/\d{8}T\d{9}Z/g, '20261124T090000000Z')
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '2026-11-24T09:00:00.000Z')
     .replaceAll(process.versions.node, '22.23.1');
   const plain = stripVTControlCharacters(text).replaceAll('\n', '');
-  const { port } = new URL(VAULT_ADDR);
-  const never = [
-    ...Object.values(values),
-    elsewhere,
-    password,
-    VAULT_TOKEN,
-    folder,
-    homedir(),
-    `:${port}`,
-  ];
-  if (never.some((each) => plain.includes(each)))
+  const never = [...Object.values(values), elsewhere, VAULT_TOKEN, folder, HOME, homedir()];
+  if (port !== '8200') never.push(`:${port}`);
+  if (never.some((each) => each !== undefined && plain.includes(each)))
     throw new Error(`A value, a path or a port is in the picture:\n${text}`);
   return `${text}\n`;
 }
 
-async function toSvg(screen, title) {
+async function toSvg(screen, title, scheme) {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  const script = file('scripts/record-sessions/picture.py');
-  const python = spawn('python3', [script, title, String(columns)], {
+  const script = file('scripts/pictures/picture.py');
+  const python = spawn('python3', [script, title, String(columns), scheme], {
     env: {
       ...process.env,
       PYTHONPATH: join(cache, 'keyfall/rich-15.0.0') /* as scripts/provision has it */,
@@ -119,12 +119,31 @@ async function toSvg(screen, title) {
 
 async function main() {
   await mkdir(pictures, { recursive: true });
-  await makeShop();
+  for (const [name, draw] of Object.entries(diagrams))
+    for (const scheme of schemes)
+      await writeFile(join(pictures, `${name}-${scheme}.svg`), draw(scheme));
+  await makeCommand();
+  await makeShop(join(folder, 'local-shop'));
+  const home = await mkdtemp('/tmp/k-'); // as long as /home/shopbot, which stands for it: lines break where they did
+  cleanUps.push(() => rm(home, { recursive: true, force: true }));
+  await record(
+    'local',
+    'Secrets without a server',
+    { HOME: home },
+    async (run) => {
+      await run('keyfall init --local');
+      await run('keyfall run -- python3 run.py');
+    },
+    join(folder, 'local-shop'),
+  );
+
+  await makeShop(shop, 'USE_VAULT=false\n');
   const server = await startServer();
   cleanUps.unshift(() => server.stop());
-  const policy = await readFile(file('docs/vault/editor-policy.hcl'), 'utf8');
-  const policies = [await server.createPolicy(policy, 'aiogram-shop-editor')];
-  const { token } = await server.createToken({ policies, ttl: '12h30m' });
+  const policy = (name) => readFile(file(`docs/vault/${name}.hcl`), 'utf8');
+  const editor = await server.createPolicy(await policy('editor-policy'), 'aiogram-shop-editor');
+  await server.createPolicy(await policy('shop-policy'), 'aiogram-shop');
+  const { token } = await server.createToken({ policies: [editor], ttl: '12h30m' });
   const env = {
     VAULT_ADDR: server.address,
     VAULT_TOKEN: token,
@@ -145,7 +164,19 @@ async function main() {
     await run(`keyfall run --redact -- sh -c 'echo "the password is $DB_PASS"'`);
   });
 
-  await pictureOfUi(server, policies);
+  await appendFile(join(shop, '.env'), `SENTRY_DSN=${elsewhere}\n`); // what only the fallback has
+  await record('explain', 'Which store answers', env, async (run) => {
+    await run('keyfall explain TOKEN');
+    await run('keyfall explain');
+  });
+
+  await record('status', 'How the stores are', env, (run) => run('keyfall status'));
+
+  await pictureOfUi(server);
+
+  await record('diff', 'What differs between two stores', env, (run) =>
+    run('keyfall diff vault dotenv'),
+  );
 
   // whom a typo is told depends on what the token may list
   const rules = 'path "secret/*" { capabilities = ["create", "read", "update", "list"] }';
@@ -173,25 +204,11 @@ async function main() {
   });
 }
 
-/** The document in the server's own interface, as somebody sees it who may do what an editor may. */
-async function pictureOfUi(server, policies) {
-  await server.request('POST', 'sys/auth/userpass', { type: 'userpass' });
-  await server.request('POST', 'auth/userpass/users/editor', {
-    password,
-    token_policies: policies,
-  });
+/** What the guide's chapter on the web interface shows, as its reader sees it. */
+async function pictureOfUi(server) {
   const browser = await startChromium();
   try {
-    const page = await openVaultUi(browser, server.address, {
-      user: 'editor',
-      password,
-      path: '/vault/secrets/secret/show/aiogram-shop',
-    });
-    const written = page.getByText('Version created');
-    await written.evaluate((element) => {
-      element.textContent = 'Version created Nov 24, 2026 09:00 AM';
-    });
-    await page.screenshot({ path: join(pictures, 'vault-ui.png'), animations: 'disabled' });
+    await photographUi(browser, server, pictures);
   } finally {
     await browser.close();
   }

@@ -31,7 +31,16 @@ export async function performancePage(results, counts) {
   return { markdown: `${sections.join('\n\n')}\n`, plots };
 }
 
+/** What a reader comes for, before anything else; each with the section that has the rest. */
 function head(results) {
+  const { imports, run, cached, reads, outage } = results;
+  const runs = reading(run.figures[`dotenv-${shown}`]);
+  const took = (name) => duration(runs.time(name, 'wall'));
+  const imported = reading(imports.figures[`node-${shown}`]).more('@keyfall/provider-vault', 'cpu');
+  const get = reading(cached.figures.get).time('Keyfall, a cached get', 'p50') * 1e-6;
+  const read = reading(reads.figures.one).time('Keyfall, the provider', 'p50') / 1_000;
+  const first = (id) => duration(reading(outage.figures[id]).time(withFallback, 'first'));
+  const later = duration(reading(outage.figures.silent).time(withFallback, 'later'));
   const loads = Object.values(results).map(({ machine }) => machine.load);
   const busy = Math.max(...loads) > 0.5;
   const warning = `\n\n**This machine was busy when it measured (a load of ${Math.max(...loads)}): the figures are no more than an example.**`;
@@ -39,7 +48,16 @@ function head(results) {
 
 <!-- \`npm run bench\` makes this page of benchmarks/results/*.json: change benchmarks/page/ instead -->
 
-What Keyfall costs, beside the least that does the same job and beside others, measured in turns in one run. A ratio is the
+What Keyfall costs:
+
+- **[A start](#what-a-start-costs)**: \`keyfall run\` starts a program with the values of a \`.env\` in ${took('keyfall run')}, a minimal script in
+  ${took('a minimal script')}. The import of \`@keyfall/provider-vault\` takes ${digits(imported.value)} ms.
+- **[A request](#what-a-request-costs)**: ${duration(get)} from the cache. A read of Vault takes ${duration(read)}, once in five minutes for all names.
+- **[An outage](#what-an-outage-costs)**: with a \`.env\` beside a Vault whose port is closed the first \`get\` takes ${first('closed')}, beside one that is
+  silent ${first('silent')}; later ones take ${later}. A running program keeps its last good values.
+- **[Many processes](scaling.md)**: what they ask of a store, and when an agent in between helps.
+
+Each is measured beside the least that does the same job and beside others, in turns in one run. A ratio is the
 median of those of each round; behind it stands between what half of the rounds were. Times belong to
 [the machine](#how-it-is-measured) that they were measured on, ratios say more.${busy ? warning : ''}`;
 }

@@ -2,21 +2,42 @@
  * What the bot does with each command and button.
  */
 import { Bot, type ChatTypeContext, type Context, type Filter } from 'grammy';
-import { type Audience, broadcast, isAdmin } from './broadcast.ts';
-import { createCarts, quantityLimit } from './cart.ts';
+import { broadcast, createAudience, isAdmin } from './broadcast.ts';
+import { createCarts, type Order, quantityLimit } from './cart.ts';
 import { findProduct } from './catalogue.ts';
+import type { Database } from './database.ts';
 import { describeError, type Log } from './log.ts';
+import type { Payments } from './payments.ts';
 import { isNotModified, quietApi } from './quiet-api.ts';
 import { createScreens, type Screen } from './screens.ts';
 import type { Settings } from './settings.ts';
+import type { Throttle } from './throttle.ts';
 
 type Press = Filter<ChatTypeContext<Context, 'private'>, 'callback_query:data'>;
 
-/**
- * The bot, ready to be given updates: it asks Telegram for nothing yet. Carts, orders and the list
- * of who can be reached live as long as it does.
- */
-export function createBot({ config, live }: Settings, log: Log): Bot {
+/** What the bot works with. */
+export interface ShopParts {
+  readonly settings: Settings;
+  readonly database: Database;
+  readonly throttle: Throttle;
+  /** Without it orders are placed, and paid in another way. */
+  readonly payments?: Payments | undefined;
+}
+
+/** The bot, ready to be given updates: it asks Telegram for nothing yet. */
+export interface ShopBot {
+  readonly bot: Bot;
+  /**
+   * A payment has arrived: notes it, and then tells the customer and the admins. The promise is theirs, and does not reject.
+   * @throws if it cannot be noted
+   */
+  settle(payment: number): Promise<void>;
+}
+
+export function createBot(
+  { settings: { config, live }, database, throttle, payments }: ShopParts,
+  log: Log,
+): ShopBot {
   const bot = new Bot(config.TOKEN, {
     client: { apiRoot: config.TELEGRAM_API_ROOT, timeoutSeconds: 60 },
   });
@@ -25,14 +46,17 @@ export function createBot({ config, live }: Settings, log: Log): Bot {
 
   const screens = createScreens(config.BOT_LANGUAGE, config.CURRENCY);
   const { words } = screens;
-  const carts = createCarts();
-  const audience: Audience = new Set();
+  const carts = createCarts(database);
+  const audience = createAudience(database);
 
   // a cart belongs to a person, so groups and channels are not served
   const shop = bot.chatType('private');
-  shop.use((ctx, next) => {
+  shop.use(async (ctx, next) => {
+    const verdict = await throttle.count(ctx.chat.id);
+    if (verdict === 'first') await ctx.reply(words.slowDown);
+    if (verdict !== 'served') return;
     audience.add(ctx.chat.id);
-    return next();
+    await next();
   });
   const send = (ctx: Context, { text, keyboard }: Screen) =>
     ctx.reply(text, { reply_markup: keyboard });
@@ -103,15 +127,46 @@ export function createBot({ config, live }: Settings, log: Log): Bot {
     if (!order) return false;
     const total = screens.price(order.total);
     log(`Order ${order.number} is placed.`);
-    await ctx.editMessageText(words.ordered(order.number, total));
+    await ctx.editMessageText(await askForPayment(order, total));
     const { username, id } = ctx.from;
     const customer = username === undefined ? `${id}` : `@${username}`;
     const text = words.newOrder(order.number, customer, screens.lines(order), total);
-    for (const admin of live.ADMIN_ID_LIST)
-      await ctx.api.sendMessage(admin, text).catch((error: unknown) => {
-        log(`Could not notify an admin of order ${order.number}: ${describeError(error)}.`);
-      });
+    await notifyAdmins(order.number, text);
     return true;
+  }
+
+  /** Returns what the customer is told. */
+  async function askForPayment(order: Order, total: string): Promise<string> {
+    if (!payments) return words.ordered(order.number, total);
+    try {
+      const { id, cryptoAmount, address } = await payments.request(order);
+      carts.expectPayment(order.number, id);
+      return words.toPay(order.number, total, cryptoAmount, address);
+    } catch (error) {
+      log(`No payment for order ${order.number}: ${describeError(error)}.`, 'warn');
+      return `${words.ordered(order.number, total)}\n${words.payLater}`;
+    }
+  }
+
+  function settle(payment: number): Promise<void> {
+    const order = carts.settle(payment);
+    log(order ? `Order ${order.number} is paid.` : `Payment ${payment} is of no open order.`);
+    return order ? tellPaid(order) : Promise.resolve();
+  }
+
+  async function tellPaid(order: { number: number; customer: number }): Promise<void> {
+    const text = words.paid(order.number);
+    await bot.api.sendMessage(order.customer, text).catch((error: unknown) => {
+      log(`Could not tell the customer of order ${order.number}: ${describeError(error)}.`);
+    });
+    await notifyAdmins(order.number, text);
+  }
+
+  async function notifyAdmins(order: number, text: string): Promise<void> {
+    for (const admin of live.ADMIN_ID_LIST)
+      await bot.api.sendMessage(admin, text).catch((error: unknown) => {
+        log(`Could not notify an admin of order ${order}: ${describeError(error)}.`);
+      });
   }
 
   async function show(ctx: Press, { text, keyboard }: Screen): Promise<void> {
@@ -120,7 +175,7 @@ export function createBot({ config, live }: Settings, log: Log): Bot {
     });
   }
 
-  return bot;
+  return { bot, settle };
 }
 
 /** The commands in Telegram's menu. `/broadcast` is not for everybody, and not among them. */

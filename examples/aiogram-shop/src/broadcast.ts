@@ -1,12 +1,29 @@
 /**
- * A message of the shop's admins to everybody who has talked to the bot since it started.
+ * A message of the shop's admins to everybody who has talked to the bot.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { GrammyError } from 'grammy';
+import type { Database } from './database.ts';
 import { describeError, type Log } from './log.ts';
 
-/** Everybody who can be reached, by chat id. In memory: a restart forgets them. */
-export type Audience = Set<number>;
+/** Everybody who can be reached, by chat id. */
+export interface Audience {
+  add(chat: number): void;
+  forget(chat: number): void;
+  all(): readonly number[];
+}
+
+/** The audience in the database. */
+export function createAudience(database: Database): Audience {
+  return {
+    add: (chat) => void database.all('INSERT OR IGNORE INTO customers VALUES (?)', chat),
+    forget: (chat) => void database.all('DELETE FROM customers WHERE chat = ?', chat),
+    all: () =>
+      database
+        .all<{ chat: number }>('SELECT chat FROM customers ORDER BY rowid')
+        .map(({ chat }) => chat),
+  };
+}
 
 /** Whether this user may speak for the shop. No id at all (a channel's post) may not. */
 export function isAdmin(admins: readonly number[], user: number | undefined): boolean {
@@ -26,13 +43,13 @@ export async function broadcast(
 ): Promise<{ readonly delivered: number; readonly failed: number }> {
   let delivered = 0;
   let failed = 0;
-  for (const chat of [...audience])
+  for (const chat of audience.all())
     try {
       await patiently(() => send(chat));
       delivered += 1;
     } catch (error) {
       failed += 1;
-      if (error instanceof GrammyError && error.error_code === 403) audience.delete(chat);
+      if (error instanceof GrammyError && error.error_code === 403) audience.forget(chat);
       else log(`A broadcast message was not sent: ${describeError(error)}.`);
     }
   return { delivered, failed };

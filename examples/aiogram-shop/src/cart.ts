@@ -1,8 +1,8 @@
 /**
- * Carts and orders, in memory: they are gone when the bot stops. A real shop keeps them in the
- * database that `DB_NAME` names.
+ * Carts, and the orders that they become.
  */
 import { findProduct, type Product } from './catalogue.ts';
+import type { Database } from './database.ts';
 
 /** The most of one product that a cart may hold. */
 export const quantityLimit = 99;
@@ -21,7 +21,7 @@ export interface Cart {
 }
 
 /** A placed order: what was in the cart, at the prices of that moment. */
-interface Order extends Cart {
+export interface Order extends Cart {
   /** From 1, without gaps. */
   readonly number: number;
   /** The customer's Telegram id. */
@@ -38,23 +38,23 @@ export interface Carts {
   of(customer: number): Cart;
   /** Turns the cart into an order and empties it. Returns `undefined` if it is empty. */
   order(customer: number): Order | undefined;
+  /** Notes by which payment an order will be paid. */
+  expectPayment(order: number, payment: number): void;
+  /** The order that is paid now. Returns `undefined` if no order has this payment, or it was paid before. */
+  settle(payment: number): Pick<Order, 'number' | 'customer'> | undefined;
 }
 
-/** Empty carts for everybody. */
-export function createCarts(): Carts {
-  const quantities = new Map<number, Map<string, number>>();
-  let orders = 0;
-
-  function quantitiesOf(customer: number): Map<string, number> {
-    const existing = quantities.get(customer);
-    if (existing) return existing;
-    const created = new Map<string, number>();
-    quantities.set(customer, created);
-    return created;
-  }
+/** The carts and orders in the database. */
+export function createCarts(database: Database): Carts {
+  const clear = (customer: number) =>
+    void database.all('DELETE FROM cart_lines WHERE customer = ?', customer);
 
   function of(customer: number): Cart {
-    const lines = [...(quantities.get(customer) ?? [])].flatMap(([id, quantity]) => {
+    const held = database.all<{ product: string; quantity: number }>(
+      'SELECT product, quantity FROM cart_lines WHERE customer = ? ORDER BY rowid',
+      customer,
+    );
+    const lines = held.flatMap(({ product: id, quantity }) => {
       const product = findProduct(id);
       return product ? [{ product, quantity }] : [];
     });
@@ -64,26 +64,46 @@ export function createCarts(): Carts {
 
   return {
     of,
+    clear,
     add(customer, { id }) {
-      const held = quantitiesOf(customer);
-      const quantity = (held.get(id) ?? 0) + 1;
-      if (quantity > quantityLimit) return undefined;
-      held.set(id, quantity);
-      return quantity;
+      const [line] = database.all<{ quantity: number }>(
+        `INSERT INTO cart_lines VALUES (?, ?, 1)
+         ON CONFLICT DO UPDATE SET quantity = quantity + 1 WHERE quantity < ? RETURNING quantity`,
+        ...[customer, id, quantityLimit],
+      );
+      return line?.quantity;
     },
     remove(customer, { id }) {
-      const held = quantitiesOf(customer);
-      const quantity = (held.get(id) ?? 0) - 1;
-      if (quantity > 0) held.set(id, quantity);
-      else held.delete(id);
+      const line = [customer, id];
+      const where = 'WHERE customer = ? AND product = ?';
+      database.atOnce(() => {
+        database.all(`UPDATE cart_lines SET quantity = quantity - 1 ${where}`, ...line);
+        database.all(`DELETE FROM cart_lines ${where} AND quantity = 0`, ...line);
+      });
     },
-    clear: (customer) => void quantities.delete(customer),
-    order(customer) {
-      const cart = of(customer);
-      if (cart.lines.length === 0) return undefined;
-      quantities.delete(customer);
-      orders += 1;
-      return { ...cart, number: orders, customer };
-    },
+    order: (customer) =>
+      database.atOnce(() => {
+        const cart = of(customer);
+        if (cart.lines.length === 0) return undefined;
+        const [order] = database.all<{ number: number }>(
+          'INSERT INTO orders (customer, total) VALUES (?, ?) RETURNING number',
+          ...[customer, cart.total],
+        );
+        const number = order?.number ?? 0;
+        for (const { product, quantity } of cart.lines)
+          database.all(
+            'INSERT INTO order_lines VALUES (?, ?, ?, ?)',
+            ...[number, product.id, quantity, product.price],
+          );
+        clear(customer);
+        return { ...cart, number, customer };
+      }),
+    expectPayment: (order, payment) =>
+      void database.all('UPDATE orders SET payment = ? WHERE number = ?', payment, order),
+    settle: (payment) =>
+      database.all<{ number: number; customer: number }>(
+        'UPDATE orders SET is_paid = 1 WHERE payment = ? AND is_paid = 0 RETURNING number, customer',
+        payment,
+      )[0],
   };
 }

@@ -96,7 +96,7 @@ const fields = {
   DB_ENCRYPTION: flag.default(false),
   DB_PASS: optionalText,
   // Redis
-  REDIS_HOST: text.default('localhost'),
+  REDIS_HOST: matching(/^[\w\-.:]+$/, 'must be a host name or an IP address').optional(),
   REDIS_PASSWORD: optionalText,
   // how the shop looks
   PAGE_ENTRIES: whole(1, 50).default(8),
@@ -172,6 +172,7 @@ export const liveSchema = z.object({
   ADMIN_ID_LIST: given(fields.ADMIN_ID_LIST),
   SUPPORT_LINK: given(fields.SUPPORT_LINK),
   PAGE_ENTRIES: given(fields.PAGE_ENTRIES),
+  REDIS_PASSWORD: given(fields.REDIS_PASSWORD),
 });
 
 /** Their latest values. A property may throw a `SecretError`, see `Secrets.view`. */
@@ -195,6 +196,11 @@ const schema = z
   .refine(
     (config) => config.DB_ENCRYPTION !== true || config.DB_PASS !== undefined,
     needed('DB_PASS', 'DB_ENCRYPTION is true'),
+  )
+  .refine(
+    (config) =>
+      config.KRYPTO_EXPRESS_API_KEY === undefined || config.KRYPTO_EXPRESS_API_SECRET !== undefined,
+    needed('KRYPTO_EXPRESS_API_SECRET', 'KRYPTO_EXPRESS_API_KEY is'),
   );
 
 /**

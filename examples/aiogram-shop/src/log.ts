@@ -5,6 +5,7 @@
  */
 import { isSecretError } from '@keyfall/core';
 import { BotError, GrammyError, HttpError } from 'grammy';
+import Sqlite from 'libsql';
 import { destination, pino } from 'pino';
 
 /** Takes one line, without its line break. Default level: `info`. */
@@ -32,6 +33,9 @@ export function createLog(file: number | string = process.stderr.fd): ShopLog {
   };
 }
 
+/** A failure whose message is made here, of facts: it quotes nothing of what somebody else wrote. */
+export class ShopError extends Error {}
+
 const meanings: Readonly<Record<number, string>> = {
   401: 'it does not accept TOKEN',
   403: 'the user has blocked the bot, or never wrote to it',
@@ -51,6 +55,8 @@ export function describeError(error: unknown): string {
   }
   // quiet-api.ts wrote this message
   if (error instanceof HttpError) return error.message;
+  if (error instanceof ShopError) return error.message;
+  if (error instanceof Sqlite.SqliteError) return `the database answered ${error.code}`;
   const code = errnoOf(error);
   if (code !== undefined) return `the system answered ${code}`;
   // the message may quote anything; where it happened cannot

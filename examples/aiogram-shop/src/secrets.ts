@@ -12,13 +12,19 @@ import {
   createSecrets,
   type Duration,
   envProvider,
+  isSecretError,
   SecretError,
   type Secrets,
 } from '@keyfall/core';
-import { toMilliseconds } from '@keyfall/core/provider';
+import {
+  limitedCall,
+  type SecretProvider,
+  systemClock,
+  toMilliseconds,
+} from '@keyfall/core/provider';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { vaultEnvironment, vaultProvider } from '@keyfall/provider-vault';
-import { secretNames, settingNames } from './config.ts';
+import { type SettingName, secretNames, settingNames } from './config.ts';
 import type { Log } from './log.ts';
 
 /** Where the settings are, as it may stand in `.env`. With the settings that are no secrets it stays readable in the log. */
@@ -35,6 +41,20 @@ const places = [
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
+ * What a name held before, the newest first: what a change while the bot was stopped has replaced. Vault keeps it; without
+ * Vault there is nothing.
+ *
+ * @throws what Vault answers where it cannot be asked
+ */
+type EarlierValues = (name: SettingName) => AsyncIterable<string>;
+
+/** The chain, and what it held before. */
+export interface ShopSecrets {
+  readonly secrets: Secrets;
+  readonly earlier: EarlierValues;
+}
+
+/**
  * Opens the chain and makes it tell `log` whenever an answer is second-hand.
  *
  * Besides the Vault client's variables it reads `USE_VAULT` (`true` or `false`, default `false`) and
@@ -48,7 +68,7 @@ export async function openSecrets(
   environment: Environment,
   directory: string,
   log: Log,
-): Promise<Secrets> {
+): Promise<ShopSecrets> {
   const dotenv = dotenvProvider({ path: join(directory, '.env') });
   const file = await createSecrets({ providers: [dotenv] }).getAll();
   const bootstrap = (name: string) => environment[name] ?? file[name];
@@ -61,17 +81,41 @@ export async function openSecrets(
   );
   const providers =
     Object.keys(given).length > 0 ? [envProvider({ env: given }), dotenv] : [dotenv];
+  let vault: SecretProvider | undefined;
   if (useVault(bootstrap('USE_VAULT'))) {
     const { env, warnings } = vaultEnvironment({ environment, file });
     for (const warning of warnings) log(`Note: ${warning}.`);
-    providers.unshift(vaultProvider({ env }));
+    vault = vaultProvider({ env });
+    providers.unshift(vault);
   }
   const ttl = toMilliseconds((bootstrap('KEYFALL_TTL') || '1m') as Duration, 'KEYFALL_TTL');
   const except = [...settingNames.filter((name) => !secretNames.includes(name)), ...places];
   // a long outage takes no setting from a running shop
   const secrets = createSecrets({ providers, ttl, staleIfError: '7d', redact: { except } });
   tell(secrets, log);
-  return secrets;
+  return { secrets, earlier: (name) => earlierIn(vault, name) };
+}
+
+/** A version is one of the document, and most differ in another name. KV keeps ten of them by default. */
+const versionsBack = 9;
+
+async function* earlierIn(vault: SecretProvider | undefined, name: SettingName) {
+  if (!vault) return;
+  const bounds = { clock: systemClock, timeout: 2_500, provider: vault.name };
+  const { entries } = await limitedCall((context) => vault.read([name], context), bounds);
+  const now = entries.get(name);
+  if (!now || isSecretError(now)) return;
+  const seen = new Set(['', now.value]);
+  const newest = Number(now.version);
+  for (let version = newest - 1; version > 0 && version >= newest - versionsBack; version -= 1) {
+    const record = await limitedCall(
+      async (context) => vault.readVersion?.(name, `${version}`, context),
+      bounds,
+    );
+    if (!record || seen.has(record.value)) continue;
+    seen.add(record.value);
+    yield record.value;
+  }
 }
 
 /** Anything but a clear answer is an error: `USE_VAULT=yes` must not quietly mean `.env` alone. */

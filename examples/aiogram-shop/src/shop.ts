@@ -1,14 +1,17 @@
 /**
  * The whole bot, from its settings to its end.
  */
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Secrets } from '@keyfall/core';
 import type { Bot } from 'grammy';
-import { commandsOf, createBot } from './bot.ts';
-import type { Config } from './config.ts';
+import { commandsOf, createBot, type ShopBot, type ShopParts } from './bot.ts';
+import { type Database, openDatabase } from './database.ts';
 import { describeError, type Log, type ShopLog } from './log.ts';
-import { type Environment, openSecrets } from './secrets.ts';
-import { loadSettings } from './settings.ts';
+import { openPayments } from './payments.ts';
+import { type Environment, openSecrets, type ShopSecrets } from './secrets.ts';
+import { loadSettings, type Settings } from './settings.ts';
+import { openThrottle, type RedisLogin } from './throttle.ts';
 import { healthOf, startWebhook } from './webhook.ts';
 
 /** Options of {@link runShop}. */
@@ -31,31 +34,105 @@ type CallSignal = Parameters<Bot['init']>[0];
  * polling, needs no address of our own), `prod` gets its updates from Telegram (webhook).
  *
  * @throws a `SecretError` if the settings cannot be had or are wrong, grammY's error if Telegram
- *   refuses the bot, Node's if the webhook cannot listen
+ *   refuses the bot, `ShopError` if Redis does, Node's if the webhook cannot listen
  */
 export async function runShop(options: ShopOptions): Promise<void> {
   const { environment, directory, log, signal } = options;
-  const secrets = await openSecrets(environment, directory, log);
+  const opened = await openSecrets(environment, directory, log);
+  const closing = [() => opened.secrets.close()];
   try {
-    options.maskBy(secrets.redact);
-    const settings = await loadSettings(secrets, log);
-    const bot = createBot(settings, log);
-    try {
-      await bot.init(signal as unknown as CallSignal);
-      await bot.api.setMyCommands(commandsOf(settings)).catch((error: unknown) => {
-        log(`The menu of commands was not set: ${describeError(error)}.`);
-      });
-      if (settings.config.RUNTIME_ENVIRONMENT === 'prod')
-        await serveWebhook(bot, settings.config, secrets, log, signal);
-      else await poll(bot, log, signal);
-    } catch (error) {
-      // stopping cancels whatever call was under way
-      if (!signal.aborted) throw error;
-    }
+    options.maskBy(opened.secrets.redact);
+    const settings = await loadSettings(opened.secrets, log);
+    const throttle = await openThrottle(redisLogin(settings, opened.secrets), log);
+    closing.unshift(async () => throttle.close());
+    const database = await openShopDatabase(settings, opened, directory, log);
+    closing.unshift(async () => database.close());
+    const payments = takesPayments(settings)
+      ? await openPayments(settings.config, opened, log)
+      : undefined;
+    const ended = new AbortController();
+    const following = followPassword(opened.secrets, database, log, ended.signal);
+    closing.unshift(() => {
+      ended.abort();
+      return following;
+    });
+    await serve({ settings, database, throttle, payments }, opened.secrets, log, signal);
   } finally {
-    await secrets.close();
+    for (const close of closing) await close();
   }
   log('Stopped.');
+}
+
+/** KryptoExpress tells of payments by the webhook's server. */
+const takesPayments = ({ config }: Settings): boolean =>
+  config.RUNTIME_ENVIRONMENT === 'prod' && config.KRYPTO_EXPRESS_API_KEY !== undefined;
+
+function redisLogin({ config, live }: Settings, secrets: Secrets): RedisLogin | undefined {
+  if (config.REDIS_HOST === undefined) return undefined;
+  return {
+    host: config.REDIS_HOST,
+    password: () => live.REDIS_PASSWORD,
+    refresh: () => secrets.refresh(),
+  };
+}
+
+function openShopDatabase(
+  { config }: Settings,
+  { earlier }: ShopSecrets,
+  directory: string,
+  log: Log,
+): Promise<Database> {
+  // parseConfig lets no switch without a password through
+  const { DB_NAME, DB_ENCRYPTION, DB_PASS: password = '' } = config;
+  const encryption = { password, earlier: () => earlier('DB_PASS') };
+  return openDatabase(
+    join(directory, 'data', DB_NAME),
+    DB_ENCRYPTION ? encryption : undefined,
+    log,
+  );
+}
+
+/** Encrypts the database again when the stores hold another password. */
+async function followPassword(
+  secrets: Secrets,
+  database: Database,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const _ of secrets.watch('DB_PASS', { signal }))
+    try {
+      const { freshness } = await secrets.explain('DB_PASS', { signal });
+      const password = await secrets.find('DB_PASS', { signal });
+      // what another store holds during an outage may be an old one
+      if (freshness !== 'fresh' || !password)
+        log('The database keeps its password: no store gives it another now.', 'warn');
+      else if (database.changePassword(password)) log('The database has its new password.');
+    } catch (error) {
+      if (!signal.aborted)
+        log(`The database keeps its old password: ${describeError(error)}.`, 'error');
+    }
+}
+
+async function serve(
+  parts: ShopParts,
+  secrets: Secrets,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  const shop = createBot(parts, log);
+  const { bot } = shop;
+  try {
+    await bot.init(signal as unknown as CallSignal);
+    await bot.api.setMyCommands(commandsOf(parts.settings)).catch((error: unknown) => {
+      log(`The menu of commands was not set: ${describeError(error)}.`);
+    });
+    if (parts.settings.config.RUNTIME_ENVIRONMENT === 'prod')
+      await serveWebhook(shop, parts, secrets, log, signal);
+    else await poll(bot, log, signal);
+  } catch (error) {
+    // stopping cancels whatever call was under way
+    if (!signal.aborted) throw error;
+  }
 }
 
 async function poll(bot: Bot, log: Log, signal: AbortSignal): Promise<void> {
@@ -82,8 +159,8 @@ async function poll(bot: Bot, log: Log, signal: AbortSignal): Promise<void> {
 }
 
 async function serveWebhook(
-  bot: Bot,
-  config: Config,
+  { bot, settle }: ShopBot,
+  { settings: { config }, throttle, payments }: ShopParts,
   secrets: Secrets,
   log: Log,
   signal: AbortSignal,
@@ -100,11 +177,13 @@ async function serveWebhook(
     port: config.WEBAPP_PORT,
     path,
     secretToken,
-    health: () => healthOf(secrets.status()),
+    health: () => healthOf(secrets.status(), throttle.state()),
     handle: (update) =>
       bot.handleUpdate(update).catch((error: unknown) => {
         log(`Update ${update.update_id} was not handled: ${describeError(error)}.`);
       }),
+    payments,
+    settle,
   });
   try {
     await bot.api.setWebhook(`${publicHost}${path}`, { secret_token: secretToken });

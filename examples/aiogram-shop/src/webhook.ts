@@ -1,24 +1,27 @@
 /**
- * The HTTP server that Telegram posts updates to. An update that does not carry the secret token of
- * `setWebhook` in its header is refused before its body is read. `GET /health` answers what watches
- * the bot.
+ * The HTTP server that Telegram posts updates to, and KryptoExpress what becomes of payments. An update that does not carry
+ * the secret token of `setWebhook` in its header is refused before its body is read. `GET /health` answers what watches the bot.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ProviderStatus } from '@keyfall/core';
 import type { Update } from 'grammy/types';
+import type { Payments } from './payments.ts';
+import type { RedisState } from './throttle.ts';
 
 /** What the health route answers: no secret, no address and no reason, since anybody may ask it. */
 export interface Health {
-  /** `degraded`: a store fails, and the bot goes on with what it has. */
+  /** `degraded`: a store or Redis fails, and the bot goes on with what it has. */
   readonly status: 'ok' | 'degraded';
   readonly providers: readonly Pick<ProviderStatus, 'provider' | 'state' | 'code'>[];
+  readonly redis?: RedisState;
 }
 
-/** The health of a bot whose stores are so. */
-export function healthOf(statuses: readonly ProviderStatus[]): Health {
-  const isDegraded = statuses.some(({ state }) => state === 'failing');
+/** The health of a bot whose stores are so, and its Redis, if it has one. */
+export function healthOf(statuses: readonly ProviderStatus[], redis?: RedisState): Health {
+  const isDegraded =
+    statuses.some(({ state }) => state === 'failing') || (redis ?? 'ready') !== 'ready';
   return {
     status: isDegraded ? 'degraded' : 'ok',
     providers: statuses.map(({ provider, state, code }) => ({
@@ -26,6 +29,7 @@ export function healthOf(statuses: readonly ProviderStatus[]): Health {
       state,
       ...(code && { code }),
     })),
+    ...(redis && { redis }),
   };
 }
 
@@ -40,6 +44,9 @@ export interface WebhookOptions {
   readonly health: () => Health;
   /** Handles one update; must not reject. */
   readonly handle: (update: Update) => Promise<void>;
+  readonly payments?: Payments | undefined;
+  /** A payment has arrived. Throws if it cannot be noted; then KryptoExpress is to say it again. */
+  readonly settle: (payment: number) => Promise<void>;
 }
 
 /** A webhook that listens. */
@@ -54,7 +61,7 @@ const largestBody = 1024 * 1024;
 
 /** @throws Node's own error if it cannot listen there */
 export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
-  const { host, port, path, secretToken, health, handle } = options;
+  const { host, port, path, secretToken, health, handle, payments, settle } = options;
   const underWay = new Set<Promise<void>>();
   const server = createServer({ requestTimeout: 10_000 }, async (request, response) => {
     // the webhook's own path may be the same, but is posted to
@@ -69,8 +76,23 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
   });
 
   async function accept(request: IncomingMessage): Promise<number> {
-    if (request.url?.split('?', 1)[0] !== path) return 404;
+    const asked = request.url?.split('?', 1)[0];
+    const isPayment = payments && asked === payments.path;
+    if (!isPayment && asked !== path) return 404;
     if (request.method !== 'POST') return 405;
+    return isPayment ? acceptPayment(request, payments) : acceptUpdate(request);
+  }
+
+  async function acceptPayment(request: IncomingMessage, { read }: Payments): Promise<number> {
+    const body = await readBody(request);
+    if (body === undefined) return 413;
+    const event = await read(body, request.headers['x-signature']);
+    if (!event) return 403;
+    if (event.isPaid) finishLater(settle(event.id));
+    return 200;
+  }
+
+  async function acceptUpdate(request: IncomingMessage): Promise<number> {
     if (!matches(request.headers['x-telegram-bot-api-secret-token'], secretToken)) return 401;
     const body = await readBody(request);
     if (body === undefined) return 413;
@@ -78,9 +100,13 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
     if (typeof update !== 'object' || update === null || !('update_id' in update)) return 400;
     // answered before it is handled: Telegram sends an update again if the answer takes long, and a
     // broadcast that takes long must not be sent twice
-    const handling = handle(update as Update).finally(() => underWay.delete(handling));
-    underWay.add(handling);
+    finishLater(handle(update as Update));
     return 200;
+  }
+
+  function finishLater(work: Promise<void>): void {
+    const handling = work.finally(() => underWay.delete(handling));
+    underWay.add(handling);
   }
 
   await new Promise<void>((resolve, reject) => {

@@ -7,7 +7,8 @@ import {
   type TelegramStub,
 } from '../src/testing/telegram-stub.ts';
 import { texts } from '../src/texts/texts.ts';
-import { admin, canaries, customer, leaksIn, settings } from './fixtures.ts';
+import { openThrottle } from '../src/throttle.ts';
+import { admin, canaries, customer, emptyDatabase, leaksIn, settings } from './fixtures.ts';
 
 let telegram: TelegramStub;
 let lines: string[];
@@ -32,11 +33,14 @@ async function start(changed: Record<string, string>): Promise<() => Promise<voi
   const live = {
     ADMIN_ID_LIST: config.ADMIN_ID_LIST,
     SUPPORT_LINK: config.SUPPORT_LINK,
+    REDIS_PASSWORD: undefined,
     get PAGE_ENTRIES() {
       return pageEntries;
     },
   };
-  const bot = createBot({ config, live }, (line) => lines.push(line));
+  const log = (line: string) => void lines.push(line);
+  const [database, throttle] = [await emptyDatabase(), await openThrottle(undefined, log)];
+  const { bot } = createBot({ settings: { config, live }, database, throttle }, log);
   let running: Promise<void> = Promise.resolve();
   await new Promise<void>((resolve) => {
     running = bot.start({ onStart: () => resolve() });

@@ -1,6 +1,13 @@
 import { GrammyError } from 'grammy';
 import { describe, expect, it } from 'vitest';
-import { broadcast, isAdmin } from '../src/broadcast.ts';
+import { type Audience, broadcast, createAudience, isAdmin } from '../src/broadcast.ts';
+import { emptyDatabase } from './fixtures.ts';
+
+async function audienceOf(...chats: number[]): Promise<Audience> {
+  const audience = createAudience(await emptyDatabase());
+  for (const chat of chats) audience.add(chat);
+  return audience;
+}
 
 const refused = (errorCode: number, retryAfter?: number) =>
   new GrammyError(
@@ -26,7 +33,7 @@ describe('isAdmin', () => {
 
 describe('broadcast', () => {
   it('counts what arrived, and forgets a user who blocked the bot', async () => {
-    const audience = new Set([1, 2, 3]);
+    const audience = await audienceOf(1, 2, 3);
     const lines: string[] = [];
     const send = async (chat: number) => {
       if (chat === 1) throw refused(403);
@@ -36,7 +43,7 @@ describe('broadcast', () => {
       delivered: 1,
       failed: 2,
     });
-    expect([...audience]).toEqual([2, 3]);
+    expect(audience.all()).toEqual([2, 3]);
     expect(lines).toEqual([expect.stringMatching(/\bsendMessage\b.*\b500\b/)]);
   });
 
@@ -52,7 +59,7 @@ describe('broadcast', () => {
       const retryAfter = waits.get(chat)?.shift();
       if (retryAfter !== undefined) throw refused(429, retryAfter);
     };
-    expect(await broadcast(new Set([1, 2, 3]), send, () => {})).toEqual({
+    expect(await broadcast(await audienceOf(1, 2, 3), send, () => {})).toEqual({
       delivered: 1,
       failed: 2,
     });

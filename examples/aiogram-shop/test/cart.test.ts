@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { createCarts, quantityLimit } from '../src/cart.ts';
 import { catalogue, cataloguePage } from '../src/catalogue.ts';
+import { emptyDatabase } from './fixtures.ts';
 
 const [first, second] = catalogue;
 if (first === undefined || second === undefined) throw new Error('The catalogue is too short.');
 
 describe('createCarts', () => {
-  it('keeps what each customer wants, and what it costs', () => {
-    const carts = createCarts();
+  it('keeps what each customer wants, and what it costs', async () => {
+    const carts = createCarts(await emptyDatabase());
     expect(carts.add(1, first)).toBe(1);
     expect(carts.add(1, first)).toBe(2);
     carts.add(1, second);
@@ -28,20 +29,30 @@ describe('createCarts', () => {
     expect(carts.of(2).lines).toHaveLength(1);
   });
 
-  it('takes no more than the limit of one product', () => {
-    const carts = createCarts();
+  it('takes no more than the limit of one product', async () => {
+    const carts = createCarts(await emptyDatabase());
     for (let count = 1; count <= quantityLimit; count += 1) carts.add(1, first);
     expect(carts.add(1, first)).toBeUndefined();
     expect(carts.of(1).lines).toEqual([{ product: first, quantity: quantityLimit }]);
   });
 
-  it('numbers orders, empties the cart, and orders nothing twice', () => {
-    const carts = createCarts();
+  it('numbers orders, empties the cart, and orders nothing twice', async () => {
+    const carts = createCarts(await emptyDatabase());
     carts.add(1, first);
     expect(carts.order(1)).toMatchObject({ number: 1, customer: 1, total: first.price });
     expect(carts.order(1)).toBeUndefined();
     carts.add(2, second);
     expect(carts.order(2)?.number).toBe(2);
+  });
+
+  it('counts an order as paid once, by the payment that belongs to it', async () => {
+    const carts = createCarts(await emptyDatabase());
+    carts.add(7_999_999_999, first);
+    carts.order(7_999_999_999);
+    carts.expectPayment(1, 555);
+    expect(carts.settle(556)).toBeUndefined();
+    expect(carts.settle(555)).toEqual({ number: 1, customer: 7_999_999_999 });
+    expect(carts.settle(555)).toBeUndefined();
   });
 });
 

@@ -1,4 +1,8 @@
 /** What the tests share: settings with a canary in every secret place. */
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { testFolder } from '../../../test/test-folder.ts';
+import { type Database, openDatabase } from '../src/database.ts';
 
 export const admin = 700;
 export const customer = 800;
@@ -27,4 +31,12 @@ export function leaksIn(text: string): string[] {
   return Object.entries(canaries)
     .filter(([, value]) => text.includes(value))
     .map(([name]) => name);
+}
+
+/** A database of this test, without a password. */
+export async function emptyDatabase(): Promise<Database> {
+  const file = join(await testFolder(), 'data/shop.db');
+  const database = await openDatabase(file, undefined, () => {});
+  onTestFinished(() => database.close());
+  return database;
 }

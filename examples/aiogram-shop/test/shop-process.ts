@@ -21,6 +21,8 @@ export interface ShopProcess {
   /** Its exit code, once it has ended. */
   readonly ended: Promise<number | null>;
   signal(name: NodeJS.Signals): void;
+  /** Where it was started; its database is in `data`. */
+  readonly directory: string;
   /** Ends it, and removes its directory. */
   dispose(): Promise<void>;
 }
@@ -29,13 +31,16 @@ export interface ShopProcess {
 export interface ShopProcessOptions {
   readonly file?: Readonly<Record<string, string>>;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Where it starts, in the place of one that has ended. Default: a directory of its own. */
+  readonly directory?: string;
 }
 
 export async function startShopProcess({
   file,
   environment,
+  directory: given,
 }: ShopProcessOptions): Promise<ShopProcess> {
-  const directory = await mkdtemp(join(tmpdir(), 'shop-'));
+  const directory = given ?? (await mkdtemp(join(tmpdir(), 'shop-')));
   if (file !== undefined) {
     const text = Object.entries(file).map(([name, value]) => `${name}='${value}'\n`);
     await writeFile(join(directory, '.env'), text.join(''), { mode: 0o600 });
@@ -55,6 +60,7 @@ export async function startShopProcess({
     });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   return {
+    directory,
     ended,
     output,
     raw: () => raw,
@@ -75,7 +81,7 @@ export async function startShopProcess({
     async dispose() {
       child.kill('SIGKILL');
       await ended;
-      await rm(directory, { recursive: true });
+      await rm(directory, { recursive: true, force: true });
     },
   };
 }

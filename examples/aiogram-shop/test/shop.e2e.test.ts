@@ -1,11 +1,19 @@
 /** The built bot against a Telegram on this machine and a real Vault-compatible server. */
 
+import { readdir, readFile } from 'node:fs/promises';
+
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startTelegramStub, type TelegramStub } from '../src/testing/telegram-stub.ts';
-import { canaries, customer, leaksIn, settings } from './fixtures.ts';
+import {
+  type BotCall,
+  startTelegramStub,
+  type TelegramStub,
+} from '../src/testing/telegram-stub.ts';
+import { texts } from '../src/texts/texts.ts';
+import { admin, canaries, customer, leaksIn, settings } from './fixtures.ts';
 import { type ShopProcess, type ShopProcessOptions, startShopProcess } from './shop-process.ts';
 
 let telegram: TelegramStub;
@@ -30,13 +38,22 @@ afterEach(async () => {
 });
 
 /** Starts it with grammY's own debugging output on, which shows its errors as they are. */
-async function startShop({ file, environment }: ShopProcessOptions): Promise<ShopProcess> {
+async function startShop({ file, environment, ...rest }: ShopProcessOptions): Promise<ShopProcess> {
   const shop = await startShopProcess({
+    ...rest,
     ...(file && { file: { TELEGRAM_API_ROOT: telegram.apiRoot, ...file } }),
     environment: { DEBUG: 'grammy*', ...environment },
   });
   shops.push(shop);
   return shop;
+}
+
+/** Presses a button, and resolves to what the bot shows above the chat. */
+async function notice(user: number, data: string): Promise<string> {
+  const from = telegram.calls.length;
+  telegram.press(user, data);
+  const answered = ({ method }: BotCall) => method === 'answerCallbackQuery';
+  return String((await telegram.waitFor(answered, from)).payload['text']);
 }
 
 const polls = /@tea_shop_bot .*\bupdates\b/;
@@ -50,6 +67,19 @@ describe('with .env alone', () => {
     expect(await telegram.ask(customer, '/support')).toContain('https://t.me/tea_support');
     const menu = telegram.calls.find(({ method }) => method === 'setMyCommands');
     expect(JSON.stringify(menu?.payload)).not.toContain('broadcast');
+  });
+
+  it('has the carts, the orders and the customers again after a restart', async () => {
+    const first = await startShop({ file: settings });
+    await first.says(polls);
+    expect(await notice(customer, 'add:mint')).toContain('1 × Peppermint');
+    first.signal('SIGTERM');
+    expect(await first.ended).toBe(0);
+    const second = await startShop({ directory: first.directory });
+    await second.says(polls);
+    expect(await telegram.ask(customer, '/cart')).toContain('1 × Peppermint');
+    telegram.say(admin, '/broadcast Closed on Monday.');
+    await telegram.waitFor(({ payload }) => payload['text'] === texts.en.broadcastDone(2, 0));
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)('stops cleanly on %s', async (signal) => {
@@ -223,6 +253,73 @@ describe('with Vault', () => {
     const broadcast = () => telegram.ask(customer, '/broadcast');
     await expect.poll(broadcast, { timeout: 10_000 }).toContain('Befehl: /broadcast');
     expect(shop.output()).not.toContain('FALLBACK');
+  });
+
+  describe('a database whose password changes', () => {
+    const encrypted = (DB_PASS: string) =>
+      store({ ...settings, TELEGRAM_API_ROOT: telegram.apiRoot, DB_ENCRYPTION: 'true', DB_PASS });
+    const start = async (directory?: string) => {
+      const shop = await startShop({
+        ...(directory ? { directory } : { file: { ...pointer(), KEYFALL_TTL: '100ms' } }),
+        environment: { VAULT_TOKEN: vault.token },
+      });
+      await shop.says(polls);
+      return shop;
+    };
+    const end = async (shop: ShopProcess) => {
+      shop.signal('SIGTERM');
+      expect(await shop.ended).toBe(0);
+    };
+
+    it('loses no order, whether the bot runs meanwhile or is stopped', async () => {
+      await encrypted(canaries.DB_PASS);
+      const first = await start();
+      for (const [round, password] of ['canary-db-2', 'canary-db-3'].entries()) {
+        await notice(customer, 'add:mint');
+        await notice(customer, 'order:');
+        await encrypted(password);
+        const changed = Array(round + 1).fill('The database has its new password\\.');
+        await first.says(new RegExp(changed.join('[^]*')));
+      }
+      await end(first);
+
+      await encrypted('canary-db-4');
+      await store({
+        ...settings,
+        TELEGRAM_API_ROOT: telegram.apiRoot,
+        DB_ENCRYPTION: 'true',
+        DB_PASS: 'canary-db-5',
+      });
+      const second = await start(first.directory);
+      expect(second.output()).toContain('An earlier version opened the database');
+      await notice(customer, 'add:mint');
+      await notice(customer, 'order:');
+      await second.says(/^Order 3 is placed\.$/m);
+      await end(second);
+
+      const files = join(first.directory, 'data');
+      expect(await readdir(files)).toEqual(['database.db']);
+      const data = await readFile(join(files, 'database.db'), 'latin1');
+      for (const text of [first.raw(), second.raw(), data]) expect(text).not.toMatch(/canary-db/);
+    });
+
+    it('is not opened with what the file holds during an outage', async () => {
+      await encrypted(canaries.DB_PASS);
+      const first = await start();
+      await end(first);
+      const second = await startShop({
+        directory: first.directory,
+        environment: {
+          ...settings,
+          DB_ENCRYPTION: 'true',
+          DB_PASS: 'canary-db-old',
+          VAULT_ADDR: 'http://127.0.0.1:1',
+          VAULT_TOKEN: vault.token,
+        },
+      });
+      expect(await second.ended).toBe(3);
+      expect(second.output()).toContain('DB_PASS does not open the database');
+    });
   });
 
   it('prefers Vault to the environment and the file, and names what is wrong there', async () => {

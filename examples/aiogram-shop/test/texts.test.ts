@@ -24,6 +24,8 @@ const argumentsOf: Readonly<Record<string, () => unknown[]>> = {
   cart: () => [['1 × Tea'], '1 €'],
   line: () => [1, 'Tea', '1 €'],
   ordered: () => [7, '1 €'],
+  toPay: () => [7, '1 €', 0.00012, 'bc1-address'],
+  paid: () => [7],
   newOrder: () => [7, '@somebody', ['1 × Tea'], '1 €'],
   support: () => ['https://t.me/x'],
   broadcastDone: () => [3, 1],

@@ -18,6 +18,7 @@ beforeEach(async () => {
     secretToken,
     health: () => ({ status: 'ok', providers: [] }),
     handle: ({ update_id }) => handle(update_id),
+    settle: async () => {},
   });
 });
 

@@ -10,27 +10,39 @@ import mysql from 'mysql2/promise';
 import { onTestFinished, vi } from 'vitest';
 import { testFolder } from '../../../test/test-folder.ts';
 
-/** Starts a server, which ends with the test. */
-function serve(program: string, args: readonly string[], cwd: string): void {
+/** Starts a server, which ends with the test. Returns what ends it before. */
+function serve(program: string, args: readonly string[], cwd: string): () => Promise<void> {
   // where Debian has daemons
   const PATH = `${process.env['PATH']}:/usr/sbin`;
   const child = spawn(program, args, { cwd, stdio: 'ignore', env: { PATH } });
   const ended = new Promise((resolve) => child.once('exit', resolve).once('error', resolve));
-  onTestFinished(async () => {
+  const stop = async () => {
     child.kill('SIGKILL');
     await ended;
-  });
+  };
+  onTestFinished(stop);
+  return stop;
 }
 
-/** Starts a Redis, and returns its port and a connection that may do everything. */
-export async function startRedis(): Promise<{ readonly port: number; readonly admin: Redis }> {
-  const [cwd, port] = [await testFolder(), await freePort()];
-  serve('redis-server', ['--port', `${port}`, '--bind', '127.0.0.1', '--save', ''], cwd);
-  const admin = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 50 });
+/**
+ * Starts a Redis, and returns its port and a connection that may do everything.
+ *
+ * @param place - default: a free port of 127.0.0.1
+ */
+export async function startRedis(
+  place?: Readonly<{ host: string; port: number }>,
+): Promise<{ readonly port: number; readonly admin: Redis; stop(): Promise<void> }> {
+  const { host, port } = place ?? { host: '127.0.0.1', port: await freePort() };
+  const stop = serve(
+    'redis-server',
+    ['--port', `${port}`, '--bind', host, '--save', ''],
+    await testFolder(),
+  );
+  const admin = new Redis({ port, host, retryStrategy: () => 50 });
   admin.on('error', () => {}); // until it listens
   onTestFinished(() => admin.disconnect());
   await admin.ping();
-  return { port, admin };
+  return { port, admin, stop };
 }
 
 /** Starts a MariaDB, and returns its port and a connection that may do everything. */

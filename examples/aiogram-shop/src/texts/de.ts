@@ -30,6 +30,11 @@ export const de: Texts = {
   cart: (lines, total) => `Dein Warenkorb\n${lines.join('\n')}\n\nSumme: ${total}`,
   line: (quantity, product, price) => `${quantity} × ${product} = ${price}`,
   ordered: (number, total) => `Danke! Bestellung Nr. ${number} über ${total} ist eingegangen.`,
+  toPay: (number, total, amount, address) =>
+    `Danke! Bestellung Nr. ${number} über ${total} ist eingegangen. Bitte zahle ${amount} BTC an\n${address}`,
+  payLater: 'Zurzeit kann man nicht bezahlen. Wir melden uns.',
+  paid: (number) => `Danke! Bestellung Nr. ${number} ist bezahlt.`,
+  slowDown: 'Das war zu schnell. Bitte warte einige Sekunden.',
   newOrder: (number, customer, lines, total) =>
     `Neue Bestellung Nr. ${number} von ${customer}\n${lines.join('\n')}\n\nSumme: ${total}`,
   support: (link) => `Hier erreichst du uns: ${link}`,

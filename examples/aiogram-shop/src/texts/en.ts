@@ -30,6 +30,11 @@ export const en: Texts = {
   cart: (lines, total) => `Your cart\n${lines.join('\n')}\n\nTotal: ${total}`,
   line: (quantity, product, price) => `${quantity} × ${product} = ${price}`,
   ordered: (number, total) => `Thank you! Order no. ${number} over ${total} is placed.`,
+  toPay: (number, total, amount, address) =>
+    `Thank you! Order no. ${number} over ${total} is placed. Please pay ${amount} BTC to\n${address}`,
+  payLater: 'You cannot pay at the moment. We will get in touch.',
+  paid: (number) => `Thank you! Order no. ${number} is paid.`,
+  slowDown: 'That was too fast. Please wait a few seconds.',
   newOrder: (number, customer, lines, total) =>
     `New order no. ${number} by ${customer}\n${lines.join('\n')}\n\nTotal: ${total}`,
   support: (link) => `You reach us here: ${link}`,

@@ -35,6 +35,10 @@ export interface Texts {
   cart(lines: readonly string[], total: string): string;
   line(quantity: number, product: string, price: string): string;
   ordered(number: number, total: string): string;
+  toPay(number: number, total: string, amount: number, address: string): string;
+  readonly payLater: string;
+  paid(number: number): string;
+  readonly slowDown: string;
   newOrder(number: number, customer: string, lines: readonly string[], total: string): string;
   support(link: string): string;
   readonly noSupport: string;

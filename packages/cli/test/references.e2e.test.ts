@@ -170,6 +170,22 @@ describe('a program that is started', () => {
     expect(inherited.code).toBe(5);
   });
 
+  test('gets none of them by a prefix that leaves a part of the variable for the name', async () => {
+    const prefixed = { provider: 'env', prefix: 'VAULT_' };
+    const own = await project('', { providers: [prefixed] });
+    const referred = await project('X=rest://TOKEN\n', { references: { rest: prefixed } });
+    for (const { run } of [own, referred]) {
+      const given = { VAULT_OF_OURS: 'a' };
+      const started = await run(['run', '--', 'sh', '-c', 'echo "$X$TOKEN"'], given);
+      expect(started.output).not.toContain(token);
+      expect((await run(['get', 'TOKEN'], given)).output).not.toContain(token);
+    }
+    expect(await own.run(['list'], { VAULT_OF_OURS: 'a' })).toMatchObject({
+      code: 0,
+      stdout: 'OF_OURS\n',
+    });
+  });
+
   test('gets what Vault holds as it is, also if that looks like a reference', async () => {
     const { run } = await project(quoted({ X: `vault://${mount}/shop#OTHER` }));
     expect(await run(['get', 'X'])).toMatchObject({ code: 0, stdout: 'env://HOME\n' });

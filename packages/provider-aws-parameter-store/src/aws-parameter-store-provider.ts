@@ -121,9 +121,16 @@ export function awsParameterStoreProvider(
     };
     return new SecretError('ERR_SECRET_INVALID', `the answer ${what}`, facts);
   };
+  /** The names in a list of parameters. */
+  const namesOf = (parameters: unknown) =>
+    textsOf(Array.isArray(parameters) ? parameters.map((each) => Object(each).Name) : undefined);
+  function textsOf(list: unknown): readonly string[] {
+    if (Array.isArray(list) && list.every((each) => typeof each === 'string')) return list;
+    throw broken('holds no list of parameters');
+  }
   function recordOf(name: string, content: ParameterContent): SecretRecord | SecretError {
     const { Value, Version, LastModifiedDate } = content;
-    if (Value === undefined) return broken(`for ${name} has no value`, name);
+    if (typeof Value !== 'string') return broken(`for ${name} has no value`, name);
     return {
       value: Value,
       ...(Version !== undefined && { version: String(Version) }),
@@ -146,21 +153,23 @@ export function awsParameterStoreProvider(
     one: readOne,
     // the most that one request takes (API reference, GetParameters)
     most: 10,
-    async several(names, context) {
+    async several(asked, context) {
       const reply = await calls.call(
         context,
         ({ GetParametersCommand }) =>
           new GetParametersCommand({
-            Names: names.map((name) => path + name),
+            Names: asked.map((name) => path + name),
             WithDecryption: true,
           }),
       );
       if (reply.exception) throw reply.error;
       const { Parameters = [], InvalidParameters = [] } = reply.output;
+      const names = namesOf(Parameters);
       const answers = new Map<string, SecretRecord | SecretError | undefined>();
-      for (const full of InvalidParameters) answers.set(full.slice(path.length), undefined);
-      for (const content of Parameters) {
-        const name = content.Name?.slice(path.length) ?? '';
+      for (const full of textsOf(InvalidParameters))
+        answers.set(full.slice(path.length), undefined);
+      for (const [at, content] of Parameters.entries()) {
+        const name = names[at]?.slice(path.length) ?? '';
         answers.set(name, recordOf(name, content));
       }
       return answers;
@@ -185,10 +194,10 @@ export function awsParameterStoreProvider(
       );
       if (reply.exception) throw reply.error;
       const { Parameters, NextToken: next } = reply.output;
-      if (!Parameters) throw broken('holds no list of parameters');
-      const ids = Parameters.map(({ Name = '' }) => Name);
-      for (const { Name = '', Version } of Parameters)
-        if (Name.startsWith(path)) found.set(Name.slice(path.length), String(Version));
+      const ids = namesOf(Parameters);
+      for (const [at, name] of ids.entries())
+        if (name.startsWith(path))
+          found.set(name.slice(path.length), String(Parameters?.[at]?.Version));
       return { ids, next };
     };
     await eachPage(pageAt, { what: 'the list of parameters', provider, hint: wrongEndpoint });
@@ -230,6 +239,7 @@ export function awsParameterStoreProvider(
         if (reply.exception === 'not-found') return { ids: [], next: undefined };
         if (reply.exception) throw reply.error;
         const { Parameters = [], NextToken: next } = reply.output;
+        namesOf(Parameters);
         for (const { Version, LastModifiedDate } of Parameters)
           versions.push({
             version: String(Version),

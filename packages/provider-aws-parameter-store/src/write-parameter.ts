@@ -5,6 +5,7 @@
 import type { CallContext } from '@keyfall/aws';
 import { SecretError } from '@keyfall/core/provider';
 import { isPossibleParameter, type ParameterSettings } from './parameter-settings.ts';
+import { wrongEndpoint } from './parameter-store-service.ts';
 
 /** Bytes in the value of an advanced parameter; a standard one has 4096 (Systems Manager User Guide, "Parameter tiers"). */
 const sizeLimit = 8_192;
@@ -47,7 +48,7 @@ export function assertWritable(
  * @throws an error with `applied`
  */
 export async function writeParameter(
-  { calls, path, keyId }: ParameterSettings,
+  { calls, provider, path, keyId }: ParameterSettings,
   name: string,
   value: string | null,
   context: CallContext,
@@ -71,7 +72,7 @@ export async function writeParameter(
       ({ PutParameterCommand }) => new PutParameterCommand({ Name, Value: value, ...options }),
     );
   const created = await put({ Type: 'SecureString', KeyId: keyId });
-  if (!created.exception) return String(created.output.Version);
+  if (!created.exception) return versionOf(created.output, provider);
   if (created.exception !== 'exists') throw created.error;
 
   const described = await calls
@@ -94,5 +95,18 @@ export async function writeParameter(
     ...(Type === 'SecureString' && { KeyId: keyId ?? KeyId }),
   });
   if (replaced.exception) throw replaced.error;
-  return String(replaced.output.Version);
+  return versionOf(replaced.output, provider);
+}
+
+/** @throws `ERR_SECRET_INVALID` for an answer that AWS does not give to a write */
+function versionOf(
+  { Version }: { readonly Version?: number | undefined },
+  provider: string,
+): string {
+  if (Number.isInteger(Version)) return String(Version);
+  throw new SecretError('ERR_SECRET_INVALID', 'the answer has no version', {
+    provider,
+    hint: wrongEndpoint,
+    applied: 'unknown',
+  });
 }

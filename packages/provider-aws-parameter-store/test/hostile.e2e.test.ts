@@ -54,10 +54,30 @@ describe('a broken answer does not make a name missing', () => {
     expect(isSecretError(entries.get('A'), 'ERR_SECRET_INVALID')).toBe(true);
   });
 
-  test('a list without a list', async () => {
-    aws.answer(() => ok({}));
-    const reading = awsParameterStoreProvider({ path: '/shop', client }).read('all', context());
-    await expect(reading).rejects.toMatchObject({ code: 'ERR_SECRET_INVALID' });
+  test.each<[string, object]>([
+    ['no list', {}],
+    ['an object', { Parameters: { A: 'a' } }],
+    ['things without names', { Parameters: [{ Version: 1 }] }],
+    ['names that are none', { Parameters: [{ Name: 7 }] }],
+  ])('a list that holds %s', async (_, body) => {
+    aws.answer(() => ok(body));
+    const provider = awsParameterStoreProvider({ path: '/shop', client });
+    for (const ask of [() => provider.read('all', context()), () => provider.list?.(context())])
+      expect(await failureOf(ask())).toMatchObject({ code: 'ERR_SECRET_INVALID' });
+  });
+
+  test.each<[string, object]>([
+    ['an object', { Parameters: { A: 'a' } }],
+    ['names that are none', { InvalidParameters: [7] }],
+    ['values that are none', { Parameters: [{ Name: '/shop/A', Value: 7 }] }],
+  ])('a batch that holds %s', async (_, body) => {
+    aws.answer(() => ok(body));
+    const provider = awsParameterStoreProvider({ path: '/shop', client });
+    const found = await provider.read(['A', 'B'], context()).then(
+      ({ entries }) => ['A', 'B'].map((name) => entries.get(name)),
+      (thrown: unknown) => [thrown],
+    );
+    for (const each of found) expect(isSecretError(each, 'ERR_SECRET_INVALID')).toBe(true);
   });
 
   test('names that a batch leaves out are each asked for', async () => {
@@ -171,6 +191,19 @@ describe('a write', () => {
     const provider = awsParameterStoreProvider({ path: '/shop', client: single });
     const error = await failureOf(write(provider, { A: canary }));
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', applied: 'unknown' });
+    assertNoLeak([canary], error);
+  });
+
+  test.each<[string, unknown]>([
+    ['nothing', {}],
+    ['no object', []],
+    ['a version that is none', { Version: canary }],
+  ])('whose answer is %s may have been made, and says so', async (_, body) => {
+    aws.answer(() => ok(body));
+    const error = await failureOf(
+      write(awsParameterStoreProvider({ path: '/shop', client }), { A: 'a' }),
+    );
+    expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID', applied: 'unknown' });
     assertNoLeak([canary], error);
   });
 

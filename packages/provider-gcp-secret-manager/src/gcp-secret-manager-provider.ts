@@ -179,7 +179,10 @@ export function gcpSecretManagerProvider(
       reply = await add();
     }
     if (reply.kind !== 'ok') throw reply.error;
-    return versionOf(reply.json) ?? '';
+    const version = versionOf(reply.json);
+    if (version === undefined)
+      throw invalid('the answer has no version', name).with({ applied: 'unknown' });
+    return version;
   }
 
   return {

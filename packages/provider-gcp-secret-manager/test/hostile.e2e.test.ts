@@ -240,6 +240,16 @@ describe('a write', () => {
     assertNoLeak([canary, caller.token], error);
   });
 
+  test.each<[string, object]>([
+    ['nothing', {}],
+    ['another thing', { name: canary }],
+  ])('whose answer is %s may have been made, and says so', async (_, body) => {
+    cloud.answer(() => ok(body));
+    const error = await failureOf(write(providerOf(), { A: 'a' }));
+    expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID', applied: 'unknown' });
+    assertNoLeak([canary, caller.token], error);
+  });
+
   test('that the rules of the project refuse changed nothing', async () => {
     cloud.answer((_, path) =>
       path.endsWith(':addVersion')

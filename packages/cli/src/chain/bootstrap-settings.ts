@@ -58,13 +58,19 @@ export function assertIsSecretName(name: string): void {
     );
 }
 
+/** The variable or line that a name of a provider stands for: an `env` with a prefix names the rest of its variables. */
+export function variableOf({ place }: SecretProvider, name: string): string {
+  return place?.kind === 'env' ? `${place.paths?.[0] ?? ''}${name}` : name;
+}
+
 /** The same provider, which answers "not here" for every bootstrap name. */
 export function withoutBootstrapSettings(provider: SecretProvider): SecretProvider {
+  const isOurs = (name: string) => bootstrapNames.has(variableOf(provider, name));
   return {
     ...provider,
     async read(names, context): Promise<SecretBatch> {
       const batch = await provider.read(names, context);
-      const ours = [...bootstrapNames].filter((name) => batch.entries.has(name));
+      const ours = [...batch.entries.keys()].filter(isOurs);
       if (ours.length === 0) return batch;
       const entries = new Map(batch.entries);
       for (const name of ours) entries.delete(name);
@@ -73,7 +79,7 @@ export function withoutBootstrapSettings(provider: SecretProvider): SecretProvid
     ...(provider.list && {
       list: async (context) => {
         const names = (await provider.list?.(context)) ?? [];
-        return names.filter((name) => !bootstrapNames.has(name));
+        return names.filter((name) => !isOurs(name));
       },
     }),
   };

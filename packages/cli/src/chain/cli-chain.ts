@@ -5,7 +5,7 @@
 import { createSecrets, type Secrets } from '@keyfall/core';
 import { labelOf, type SecretProvider, toMilliseconds } from '@keyfall/core/provider';
 import type { ChainParts } from '../config/configured-chain.ts';
-import { bootstrapNames, withoutBootstrapSettings } from './bootstrap-settings.ts';
+import { bootstrapNames, variableOf, withoutBootstrapSettings } from './bootstrap-settings.ts';
 import { announceEvents } from './notices.ts';
 
 /** The chain of a command. */
@@ -32,7 +32,7 @@ export function openChain({
   references,
   ...options
 }: ChainParts): CliChain {
-  const own = { names: bootstrapNames, without: withoutBootstrapSettings };
+  const own = { names: bootstrapNames, variableOf, without: withoutBootstrapSettings };
   const referring = references?.follow(given, own);
   const entries = referring?.entries ?? given;
   const providers = entries.map(({ provider }) => provider);

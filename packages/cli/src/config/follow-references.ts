@@ -9,6 +9,8 @@ import type { MadeEntry } from './make-providers.ts';
 /** The settings of Keyfall itself, which are neither references nor led to by one. */
 export interface OwnSettings {
   readonly names: ReadonlySet<string>;
+  /** The variable or line that a name of a provider stands for. */
+  variableOf(provider: SecretProvider, name: string): string;
   /** The same provider without them. */
   without(provider: SecretProvider): SecretProvider;
 }
@@ -22,6 +24,9 @@ export interface ReferringChain {
   closing(provider: SecretProvider): SecretProvider;
 }
 
+/** Whether a name of a provider stands for one of our own settings or credentials. */
+type IsOurs = (provider: SecretProvider, name: string) => boolean;
+
 /** Whose values may be references, by the kinds of their places. */
 const referring: ReadonlySet<string> = new Set(['dotenv', 'env', valuesProvider]);
 
@@ -31,8 +36,13 @@ export function followingReferences(
   references: Readonly<Record<string, ReferenceTarget>>,
   own: OwnSettings,
 ): ReferringChain {
-  const isOurs = (name: string): boolean =>
-    own.names.has(name) || entries.some(({ provider }) => provider.credentialVariables?.has(name));
+  const isOurs: IsOurs = (target, name) => {
+    const variable = own.variableOf(target, name);
+    return (
+      own.names.has(variable) ||
+      entries.some(({ provider }) => provider.credentialVariables?.has(variable))
+    );
+  };
   const targets = Object.fromEntries(
     Object.entries(references).map(([scheme, target]) => [scheme, guarded(target, isOurs)]),
   );
@@ -52,18 +62,19 @@ export function followingReferences(
  * The same target. Where it is plain text, such as the environment, none of our own settings and credentials can be had from it:
  * under another name the program would get what is kept from it.
  */
-function guarded(target: ReferenceTarget, isOurs: (name: string) => boolean): ReferenceTarget {
+function guarded(target: ReferenceTarget, isOurs: IsOurs): ReferenceTarget {
   if (typeof target === 'function') return async (place) => hiding(await target(place), isOurs);
   return 'asProvider' in target ? target : hiding(target, isOurs);
 }
 
-function hiding(provider: SecretProvider, isOurs: (name: string) => boolean): SecretProvider {
+function hiding(provider: SecretProvider, isOurs: IsOurs): SecretProvider {
   return changed(provider, {
     async read(names, context) {
       const batch = await provider.read(names, context);
       // a provider may know only then what it is
       if (!provider.plainText) return batch;
-      return { ...batch, entries: new Map([...batch.entries].filter(([name]) => !isOurs(name))) };
+      const entries = [...batch.entries].filter(([name]) => !isOurs(provider, name));
+      return { ...batch, entries: new Map(entries) };
     },
   });
 }

@@ -37,7 +37,7 @@ export function envProvider(options: EnvProviderOptions = {}): SecretProvider {
   return {
     name,
     store: prefix === '' ? 'environment variables' : `environment variables ${prefix}*`,
-    place: { kind: 'env' },
+    place: { kind: 'env', ...(prefix !== '' && { paths: [prefix] }) },
     plainText: true,
     async read() {
       const entries = new Map<string, SecretRecord>();

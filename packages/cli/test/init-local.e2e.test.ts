@@ -2,7 +2,7 @@
  * `keyfall init --local`: from a `.env` to an encrypted file, with nothing but the command.
  */
 import { execFileSync } from 'node:child_process';
-import { access, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decryptSopsFile } from '@keyfall/provider-sops';
 import { expect, test } from 'vitest';
@@ -145,6 +145,59 @@ test.each([
   expect(made.output).not.toContain(canary);
   expect((await readFile(join(cwd, '.env'))).equals(Buffer.from(text))).toBe(true);
   expect((await readdir(cwd)).filter((name) => name !== '.git')).toEqual(['.env']);
+});
+
+test('run again after it was ended in the middle, it goes on', async () => {
+  const { cwd, run } = await project();
+  // as a process leaves it that is killed before it has moved anything
+  expect((await run('init', '--local')).code).toBe(0);
+  await writeFile(join(cwd, '.env'), dotenv);
+
+  const again = await run('init', '--local');
+
+  expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining('kept keyfall.config') });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('# shop\n');
+  expect((await run('get', 'TOKEN')).stdout).toBe(`${canary}\n`);
+  expect(await run('init', '--local')).toMatchObject({ code: 0 });
+  expect(await run('init', '--local', '--names', 'TOKEN')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('there is a keyfall.config.json already'),
+  });
+});
+
+test('the options that its errors propose are options of it', async () => {
+  const { cwd, run } = await project(dotenv);
+  expect((await run('init', '--local')).code).toBe(0);
+  await rm(join(cwd, 'keyfall.config.json'));
+  await writeFile(join(cwd, '.env'), 'TOKEN=other\n');
+  execFileSync('git', ['init', '--quiet'], { cwd });
+  execFileSync('git', ['add', '.env'], { cwd });
+
+  const proposed = { tracked: '--force', held: '--on-conflict' };
+  const tracked = await run('init', '--local');
+  expect(tracked).toMatchObject({ code: 2, stderr: expect.stringContaining(proposed.tracked) });
+  const held = await run('init', '--local', '--force');
+  expect(held).toMatchObject({ code: 1, stderr: expect.stringContaining(proposed.held) });
+  expect((await readdir(cwd)).includes('keyfall.config.json')).toBe(false);
+  expect((await run('init', '--local', '--force', '--on-conflict', 'overwrite')).code).toBe(0);
+  expect((await run('get', 'TOKEN')).stdout).toBe('other\n');
+  for (const option of [['--force'], ['--on-conflict', 'keep']])
+    expect(await run('init', '--yes', ...option)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--local'),
+    });
+});
+
+test('whose reading of the .env counts is in the configuration afterwards', async () => {
+  const { cwd, run } = await project('A="x\\ty"\n');
+
+  const made = await run('init', '--local', '--reader', 'python');
+
+  expect(made).toMatchObject({ code: 0, stderr: expect.not.stringContaining('--reader') });
+  expect(await readFile(join(cwd, 'keyfall.config.json'), 'utf8')).toContain('"reader": "python"');
+  expect((await run('get', 'A')).stdout).toBe('x\ty\n');
+  await writeFile(join(cwd, '.env'), 'B="x\\ty"\n');
+  expect((await run('run', '--', 'printenv', 'B')).stdout).toBe('x\ty\n');
 });
 
 test('a configuration that is there stays, and a file of keys that has none is not touched', async () => {

@@ -114,6 +114,19 @@ export const keyIn: CommandOption = {
   choices: ['keychain', 'file'],
 };
 
+/** `--on-conflict WHAT` */
+export const onConflict: CommandOption = {
+  flags: '--on-conflict <what>',
+  description: 'what to do with a name that the store holds with another value',
+  choices: ['fail', 'keep', 'overwrite'],
+};
+
+/** `--force`, of a migration */
+export const force: CommandOption = {
+  flags: '--force',
+  description: 'migrate a file that git tracks',
+};
+
 /** `--only NAMES` */
 export function only(description: string): CommandOption {
   return { flags: '--only <names>', description, isList: true };

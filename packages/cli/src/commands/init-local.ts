@@ -6,17 +6,20 @@ import { lstat, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { deadlineIn } from '@keyfall/core/provider';
 import { editFile } from '@keyfall/core/provider/files/write';
+import type { DotenvReader } from '@keyfall/provider-dotenv';
 import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
 import type { SettingsOptions } from '../chain/settings.ts';
 import type { ConfigForm } from '../config/config-text.ts';
 import { currentFolder } from '../config/find-config.ts';
-import { assertNoConfig, createConfig, usualForm } from '../config/new-config.ts';
+import { createConfigOnce, usualForm } from '../config/new-config.ts';
 import { createFile } from '../files/create-file.ts';
 import { isThere } from '../files/is-there.ts';
 import { isTrackedByGit, wouldGitAdd } from '../migration/git.ts';
+import type { ConflictPolicy } from '../migration/plan.ts';
 import { untilStopped } from '../run/until-stopped.ts';
 import { listNames, report } from '../terminal/terminal.ts';
 import { announcedKey } from './announced-key.ts';
+import { readerOf } from './init-reader.ts';
 import { runMigration } from './migrate.ts';
 
 /** Options of `keyfall init --local`. */
@@ -25,6 +28,8 @@ export interface InitLocalOptions extends SettingsOptions {
   readonly format?: ConfigForm;
   /** Where a new key is kept. */
   readonly keyIn?: 'keychain' | 'file';
+  readonly onConflict?: ConflictPolicy;
+  readonly force?: boolean;
 }
 
 /** The encrypted file. */
@@ -32,38 +37,52 @@ const encrypted = 'secrets.enc.env';
 
 /**
  * Makes what is missing of a key, the configuration and the encrypted file, and returns 0; 130 or 143 if a signal has
- * stopped it. If the `.env` could not be moved, there is no configuration either, so that it can be run again.
+ * stopped it. If the `.env` could not be moved, there is no configuration either. Run again, it does what is still to be done.
  *
- * @throws `ERR_SECRET_CONFLICT` if there is a configuration; as `ownAgeKey` and `runMigration`
+ * @throws `ERR_SECRET_CONFLICT` if there is another configuration; as `readerOf`, `ownAgeKey` and `runMigration`
  */
 export async function initLocal(options: InitLocalOptions): Promise<number> {
+  const { reader: _, ...others } = options;
   const { names = [], format, dotenv = '.env', keyIn } = options;
   const folder = currentFolder();
-  await assertNoConfig(folder);
   for (const name of names) assertIsSecretName(name);
-  const made = await untilStopped(async (signal) => {
-    await announcedKey(keyIn, signal);
+  let reader: DotenvReader | undefined;
+  const read = await untilStopped(async (signal) => {
+    reader = await readerOf(dotenv, options, signal);
     return 0;
   });
-  if (made !== 0) return made;
-  const config = await createConfig(folder, format ?? (await usualForm(folder)), {
-    // what is no secret may stay in the `.env`
-    providers: [
-      { provider: 'sops', path: encrypted },
-      { provider: 'dotenv', ...(dotenv !== '.env' && { path: dotenv }) },
-    ],
-    profiles: [],
-    names,
-  });
+  if (read !== 0) return read;
+  const { file: config, isNew } = await createConfigOnce(
+    folder,
+    format ?? (await usualForm(folder)),
+    {
+      // what is no secret may stay in the `.env`
+      providers: [
+        { provider: 'sops', path: encrypted },
+        {
+          provider: 'dotenv',
+          ...(dotenv !== '.env' && { path: dotenv }),
+          ...(reader !== undefined && { reader }),
+        },
+      ],
+      profiles: [],
+      names,
+    },
+  );
   let exitCode: number | undefined;
   try {
-    exitCode = await move(options, dotenv);
+    const made = await untilStopped(async (signal) => {
+      await announcedKey(keyIn, signal);
+      return 0;
+    });
+    exitCode = made === 0 ? await move(others, dotenv) : made;
   } finally {
-    if (exitCode !== 0) await rm(config);
+    if (exitCode !== 0 && isNew) await rm(config);
   }
   if (exitCode !== 0) return exitCode;
+  const both = (await isThere(encrypted)) ? `it and ${encrypted}` : 'it';
   report(
-    `wrote ${config}: commit it and ${encrypted}, and start programs with \`keyfall run -- CMD\`.`,
+    `${isNew ? 'wrote' : 'kept'} ${config}: commit ${both}, and start programs with \`keyfall run -- CMD\`.`,
   );
   return 0;
 }

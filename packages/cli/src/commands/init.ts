@@ -2,22 +2,22 @@
  * `keyfall init`: a configuration by a few questions. What the flags answer is not asked, and with
  * `--yes` nothing is.
  */
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
 import type { DotenvReader } from '@keyfall/provider-dotenv';
-import { assertIsSecretName, bootstrapNames } from '../chain/bootstrap-settings.ts';
-import { namedReader } from '../chain/settings.ts';
+import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
 import { clientVariable } from '../config/client-variable.ts';
 import { type ConfigAnswers, type ConfigForm, configForms } from '../config/config-text.ts';
 import type { ProviderId } from '../config/define-config.ts';
 import { currentFolder } from '../config/find-config.ts';
 import { assertNoConfig, assertUsable, createConfig, usualForm } from '../config/new-config.ts';
 import { installing } from '../config/provider-package.ts';
-import { readNamedFile } from '../files/read-input.ts';
+import type { ConflictPolicy } from '../migration/plan.ts';
 import { untilStopped } from '../run/until-stopped.ts';
 import { quoted } from '../terminal/shown-command.ts';
-import { canPrompt, listNames, notice, printable, report } from '../terminal/terminal.ts';
-import { type Command, keyIn } from './command.ts';
+import { canPrompt, listNames, printable, report } from '../terminal/terminal.ts';
+import { type Command, force, keyIn, onConflict } from './command.ts';
+import { readerOf } from './init-reader.ts';
 
 interface InitOptions {
   readonly yes?: boolean;
@@ -31,7 +31,13 @@ interface InitOptions {
   /** An encrypted file in the place of a server. */
   readonly local?: boolean;
   readonly keyIn?: 'keychain' | 'file';
+  readonly onConflict?: ConflictPolicy;
+  /** Move a file that git tracks. */
+  readonly force?: boolean;
 }
+
+/** The options that only `--local` has, as they are typed. */
+const ofLocal = { keyIn: '--key-in', onConflict: '--on-conflict', force: '--force' } as const;
 
 interface Choice {
   readonly label: string;
@@ -186,6 +192,8 @@ export const initCommand: Command<InitOptions> = {
       conflictsWith: ['providers', 'path', 'profiles'],
     },
     keyIn,
+    onConflict,
+    force,
   ],
   examples: [
     'keyfall init --local',
@@ -194,10 +202,11 @@ export const initCommand: Command<InitOptions> = {
   ],
   async run(_args, options) {
     if (!options.local) {
-      if (options.keyIn !== undefined)
-        throw new SecretError('ERR_SECRET_CONFIG', '--key-in is for --local', {
-          hint: 'Add --local, or leave it out.',
-        });
+      for (const [option, flag] of Object.entries(ofLocal))
+        if (options[option as keyof typeof ofLocal] !== undefined)
+          throw new SecretError('ERR_SECRET_CONFIG', `${flag} is for --local`, {
+            hint: 'Add --local, or leave it out.',
+          });
       return untilStopped((signal) => init(options, signal));
     }
     const { initLocal } = await import('./init-local.ts');
@@ -235,7 +244,7 @@ async function init(options: InitOptions, signal: AbortSignal): Promise<number> 
     const { asks, entry } = choiceOf(id);
     const provider = entry?.provider ?? (id as ProviderId);
     if (id === 'dotenv') {
-      const reader = await readerOf(folder, options, signal);
+      const reader = await readerOf('.env', options, signal);
       providers.push({ provider, ...(reader !== undefined && { reader }) });
       continue;
     }
@@ -273,34 +282,6 @@ async function init(options: InitOptions, signal: AbortSignal): Promise<number> 
     `\`keyfall doctor${first === undefined ? '' : ` --profile ${printable(quoted(first))}`}\` says what is still to do.`,
   );
   return 0;
-}
-
-/**
- * Whose reading of the `.env` counts: what is said, else, where programs read the one that is here differently,
- * what the user answers.
- *
- * @throws `ERR_SECRET_CONFIG` naming the names and the readers where there is no terminal to ask on
- */
-async function readerOf(
-  folder: string,
-  options: InitOptions,
-  signal: AbortSignal,
-): Promise<DotenvReader | undefined> {
-  const named = namedReader(options);
-  if (named !== undefined) return named;
-  const text = (await readNamedFile(join(folder, '.env'), '.env'))?.toString('utf8') ?? '';
-  const { inspectDotenv } = await import('@keyfall/provider-dotenv/edit');
-  const { differing, values } = await inspectDotenv(text, { variables: process.env });
-  const readings = [...differing]
-    .filter(([name]) => !bootstrapNames.has(name))
-    .map(([name, readers]) => ({ name, readers, variables: [] }));
-  if (readings.length === 0) return undefined;
-  const isHeld = (name: string) => values.has(name);
-  const { describeReadings, differingError } = await import('../chain/one-reading.ts');
-  if (options.yes) throw await differingError(readings, '.env', isHeld);
-  notice(`programs read .env differently: ${describeReadings(readings, isHeld)}.`);
-  const { askReader } = await import('../migration/ask-reader.ts');
-  return askReader('.env', folder, signal);
 }
 
 /**

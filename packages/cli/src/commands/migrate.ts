@@ -15,7 +15,7 @@ import { untilStopped } from '../run/until-stopped.ts';
 import { quoted } from '../terminal/shown-command.ts';
 import { printJson, report } from '../terminal/terminal.ts';
 import { waitingFor } from '../terminal/waiting.ts';
-import { type Command, json } from './command.ts';
+import { type Command, force, json, onConflict } from './command.ts';
 
 interface MigrateCommandOptions
   extends Omit<
@@ -52,15 +52,11 @@ export const migrateCommand: Command<MigrateCommandOptions> = {
     },
     { flags: '-y, --yes', description: 'do not ask' },
     { flags: '--dry-run', description: 'say what would happen, and change nothing' },
-    {
-      flags: '--on-conflict <what>',
-      description: 'what to do with a name that the store holds with another value',
-      choices: ['fail', 'keep', 'overwrite'],
-    },
+    onConflict,
     { flags: '--select <names>', description: 'only these names', isList: true },
     { flags: '--activate', description: 'set USE_VAULT=true in the file afterwards' },
     { flags: '--purge', description: 'remove the migrated values from the file afterwards' },
-    { flags: '--force', description: 'migrate a file that git tracks' },
+    force,
     {
       flags: '--restore <backup>',
       description: 'undo a migration by its backup',

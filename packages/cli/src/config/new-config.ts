@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import { createFile } from '../files/create-file.ts';
 import { isThere } from '../files/is-there.ts';
+import { readNamedFile } from '../files/read-input.ts';
 import { configError } from './config-place.ts';
 import { type ConfigAnswers, type ConfigForm, configOf, configText } from './config-text.ts';
 import { configFileNames } from './find-config.ts';
@@ -51,8 +52,30 @@ export async function createConfig(
   form: ConfigForm,
   answers: ConfigAnswers,
 ): Promise<string> {
-  await createFile(fileOf(form), configText(form, configOf(answers), isInstalled(folder)));
+  await createFile(fileOf(form), textOf(folder, form, answers));
   return fileOf(form);
+}
+
+/**
+ * As {@link createConfig}, but the same one of an earlier run stays.
+ *
+ * @returns the name of its file, and whether it was written just now
+ * @throws `ERR_SECRET_CONFLICT` if there is another configuration
+ */
+export async function createConfigOnce(
+  folder: string,
+  form: ConfigForm,
+  answers: ConfigAnswers,
+): Promise<{ readonly file: string; readonly isNew: boolean }> {
+  const file = fileOf(form);
+  const there = await readNamedFile(join(folder, file));
+  if (there?.toString() === textOf(folder, form, answers)) return { file, isNew: false };
+  await assertNoConfig(folder);
+  return { file: await createConfig(folder, form, answers), isNew: true };
+}
+
+function textOf(folder: string, form: ConfigForm, answers: ConfigAnswers): string {
+  return configText(form, configOf(answers), isInstalled(folder));
 }
 
 function fileOf(form: ConfigForm): string {

@@ -45,8 +45,8 @@ export interface Reader {
   readonly env?: NodeJS.ProcessEnv;
   /** The server that the reader has. Default: one that the documents share. */
   readonly server?: VaultServer;
-  /** Looks at what is there when all is typed: the folder, and the variables that its terminal had at first. */
-  readonly after?: (folder: string, env: NodeJS.ProcessEnv) => Promise<void>;
+  /** Looks at the folder when a block is typed. */
+  readonly after?: (block: CodeBlock, folder: string) => Promise<void>;
 }
 
 /**
@@ -73,8 +73,8 @@ export async function runDocument(document: MarkdownDocument, reader: Reader = {
       const problem = await runBlock(block, run);
       if (problem !== undefined)
         throw new Error(`${document.path}:${block.line}\n${block.text}\n\n${problem}`);
+      await reader.after?.(block, join(run.folder, 'shop'));
     }
-    await reader.after?.(join(run.folder, 'shop'), run.env);
   } finally {
     await run.server?.stop();
     await rm(run.folder, { recursive: true, force: true });

@@ -57,6 +57,7 @@ const elsewhere = [
   'docs/production.md',
   'docs/docker.md',
   'docs/heroku.md',
+  'docs/kubernetes.md',
   'docs/python.md',
   'docs/systemd-credentials.md',
   'examples/docker/README.md',

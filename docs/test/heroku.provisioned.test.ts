@@ -48,7 +48,11 @@ beforeAll(async () => {
     { path: page, text, blocks: codeBlocks(text) },
     {
       server: vault,
-      after: (typed) => cp(typed, folder, { recursive: true, verbatimSymlinks: true }),
+      async after({ words }, typed) {
+        if (words.get('file') === 'server.js')
+          // the last of the page
+          await cp(typed, folder, { recursive: true, verbatimSymlinks: true });
+      },
     },
   );
   await vault.request('POST', 'secret/data/aiogram-shop', {

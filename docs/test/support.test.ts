@@ -70,7 +70,7 @@ test.each<[string, string, RegExp]>([
     'packages/testkit/src/servers/drongo-server.ts',
     /^const version = '([\d.]+)'/m,
   ],
-  ['Kubernetes', 'scripts/provision', /kube-apiserver ([\d.]+)/],
+  ['Kubernetes', 'scripts/provision', /kube-apiserver-whole ([\d.]+)/],
   ['SOPS files', 'scripts/provision', /sops@v([\d.]+)/],
 ])('%s is tested with the version that the page names', (store, file, pattern) => {
   const version = pattern.exec(read(file))?.[1] ?? 'none';

@@ -13,7 +13,7 @@ import { cacheFolder, isProgram, notOnPath } from './provide-once.ts';
 import { serverFolder, serverProcess, until } from './server-process.ts';
 
 /** What `scripts/provision` builds, in the cache. */
-const program = 'kube-apiserver-1.36.3';
+const program = 'kube-apiserver-whole-1.36.3';
 const apiServer = () => join(cacheFolder('bin'), program);
 
 /** What the API answered. */
@@ -131,6 +131,9 @@ async function startOnce(nextPort: () => Promise<number>): Promise<KubernetesSer
       `--etcd-servers=${etcdAddress}`,
       `--secure-port=${port}`,
       '--bind-address=127.0.0.1',
+      // for services, which there are none of: the loopback interface may not be announced
+      '--advertise-address=192.0.2.1',
+      '--endpoint-reconciler-type=none',
       `--cert-dir=${certificates}`,
       `--token-auth-file=${tokens}`,
       '--authorization-mode=RBAC',
@@ -140,7 +143,8 @@ async function startOnce(nextPort: () => Promise<number>): Promise<KubernetesSer
     ],
     cwd: folder,
     ready: () =>
-      request('GET', '/api/v1/namespaces/kube-system').then(
+      // also when the roles and namespaces that every cluster has are there
+      request('GET', '/readyz').then(
         ({ status }) => status === 200,
         () => false,
       ),
@@ -166,7 +170,9 @@ async function startOnce(nextPort: () => Promise<number>): Promise<KubernetesSer
     });
     asked.end(text);
     const [answer] = await once(asked, 'response');
-    return { status: answer.statusCode, body: (await json(answer)) as KubernetesAnswer['body'] };
+    const isJson = answer.headers['content-type']?.startsWith('application/json');
+    const content = isJson ? await json(answer) : answer.resume() && {};
+    return { status: answer.statusCode, body: content as KubernetesAnswer['body'] };
   }
   async function create(path: string, body: object): Promise<KubernetesAnswer> {
     const created = await request('POST', path, body);

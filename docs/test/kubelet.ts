@@ -1,0 +1,211 @@
+/**
+ * Stands in for the parts of Kubernetes that run pods. It makes the pod that a Deployment describes, as the Deployment controller
+ * does, so that the real API server admits it; writes its volumes, as the kubelet does, with tokens that the API server issues for
+ * this pod; and starts its command as process 1 of namespaces of its own, as a container runtime does, with the user and the
+ * rights of the pod's security context. What it leaves out: images, a network of its own (all ports are this machine's), a
+ * read-only root, owners and modes of the volumes' files, probes by itself, and `preStop`.
+ *
+ * It needs root, as itself or by `sudo -n`.
+ */
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { KubernetesServer } from '@keyfall/testkit';
+import { onTestFinished } from 'vitest';
+import { writeVolume } from '../../packages/provider-files/test/kubernetes-volume.mjs';
+import { root } from './markdown.ts';
+import { type StartedProgram, startProgram } from './started-program.ts';
+
+/** The members of a pod's volumes that this writes. */
+interface Volume {
+  readonly name: string;
+  readonly secret?: { readonly secretName: string };
+  readonly projected?: {
+    readonly sources: readonly {
+      readonly serviceAccountToken?: {
+        readonly path: string;
+        readonly audience?: string;
+        readonly expirationSeconds: number;
+      };
+      readonly configMap?: { readonly name: string };
+      readonly downwardAPI?: { readonly items: readonly { readonly path: string }[] };
+    }[];
+  };
+}
+
+interface PodSpec {
+  readonly serviceAccountName: string;
+  readonly securityContext: { readonly runAsUser: number; readonly fsGroup: number };
+  readonly containers: readonly {
+    readonly workingDir: string;
+    readonly command: readonly string[];
+    readonly env?: readonly { readonly name: string; readonly value: string }[];
+    readonly readinessProbe?: { readonly httpGet: { readonly path: string } };
+    readonly volumeMounts?: readonly {
+      readonly name: string;
+      readonly mountPath: string;
+      readonly readOnly?: boolean;
+    }[];
+  }[];
+  readonly volumes: readonly Volume[];
+}
+
+interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the API has
+  readonly body: any;
+}
+
+/** A pod whose container has been started. */
+export interface Pod extends StartedProgram {
+  readonly name: string;
+  readonly spec: PodSpec;
+  /** The text of a file of a volume. */
+  file(volume: string, path: string): Promise<string>;
+  /** Writes the volumes again, as the kubelet does from time to time. */
+  sync(): Promise<void>;
+  /** Sends TERM to process 1 of the container. Resolves with what it ends with. */
+  terminate(): Promise<number>;
+}
+
+/** How a pod is started here. */
+export interface PodOptions {
+  /** What the image has in the working directory. */
+  readonly image: string;
+  /** In the place of variables of the container, or besides. */
+  readonly env: Readonly<Record<string, string>>;
+  /** In the place of the container's command. */
+  readonly command?: readonly string[];
+}
+
+const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
+
+/** Makes a pod of the Deployment, as the API server admits it. @throws an `Error` with its reason, if it does not */
+async function createPod(
+  cluster: KubernetesServer,
+  namespace: string,
+  deployment: string,
+): Promise<{ readonly name: string; readonly uid: string; readonly spec: PodSpec }> {
+  const ask = asking(cluster);
+  const { template } = (
+    await ask('GET', `/apis/apps/v1/namespaces/${namespace}/deployments/${deployment}`)
+  ).spec;
+  const { metadata, spec } = await ask('POST', `/api/v1/namespaces/${namespace}/pods`, {
+    metadata: { ...template.metadata, generateName: `${deployment}-` },
+    spec: template.spec,
+  });
+  return { name: metadata.name, uid: metadata.uid, spec };
+}
+
+/** Starts a pod of the Deployment. It ends with the test. */
+export async function startPod(
+  cluster: KubernetesServer,
+  namespace: string,
+  deployment: string,
+  { image, env, command }: PodOptions,
+): Promise<Pod> {
+  const ask = asking(cluster);
+  const { name, uid, spec } = await createPod(cluster, namespace, deployment);
+  const [container] = spec.containers;
+  if (container === undefined) throw new Error('The pod has no container.');
+  const folder = await mkdtemp(join(tmpdir(), 'keyfall-pod-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+
+  async function filesOf({ secret, projected }: Volume): Promise<Map<string, string | Buffer>> {
+    const files = new Map<string, string | Buffer>();
+    const inNamespace = `/api/v1/namespaces/${namespace}`;
+    if (secret !== undefined) {
+      const { data } = await ask('GET', `${inNamespace}/secrets/${secret.secretName}`);
+      for (const [key, value] of Object.entries(data))
+        files.set(key, Buffer.from(String(value), 'base64'));
+    }
+    for (const { serviceAccountToken, configMap, downwardAPI } of projected?.sources ?? []) {
+      if (serviceAccountToken !== undefined) {
+        const { path, audience, expirationSeconds } = serviceAccountToken;
+        const account = `${inNamespace}/serviceaccounts/${spec.serviceAccountName}`;
+        const { status } = await ask('POST', `${account}/token`, {
+          spec: {
+            ...(audience !== undefined && { audiences: [audience] }),
+            expirationSeconds,
+            boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name, uid },
+          },
+        });
+        files.set(path, status.token);
+      }
+      if (configMap !== undefined) {
+        const { data } = await ask('GET', `${inNamespace}/configmaps/${configMap.name}`);
+        for (const [key, value] of Object.entries(data)) files.set(key, String(value));
+      }
+      // what is asked for in the volume of the API is the namespace alone
+      for (const { path } of downwardAPI?.items ?? []) files.set(path, namespace);
+    }
+    return files;
+  }
+  async function sync(): Promise<void> {
+    for (const volume of spec.volumes) {
+      const path = join(folder, volume.name);
+      await mkdir(path, { recursive: true });
+      writeVolume(path, await filesOf(volume));
+    }
+  }
+  await sync();
+
+  const { hostname, port } = new URL(cluster.address);
+  const variables = {
+    PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`,
+    KUBERNETES_SERVICE_HOST: hostname,
+    KUBERNETES_SERVICE_PORT: port,
+    ...Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value])),
+    ...env,
+  };
+  const { runAsUser, fsGroup } = spec.securityContext;
+  const mounts = (container.volumeMounts ?? []).map(({ name, mountPath, readOnly }) => [
+    join(folder, name),
+    mountPath,
+    ...(readOnly === true ? ['ro'] : []),
+  ]);
+  const script = `
+    set -eu
+    mount -t tmpfs -o mode=755 tmpfs /run
+    mount -t tmpfs -o mode=755 tmpfs /opt
+    mount -t tmpfs -o mode=755 tmpfs /srv
+    bind() { mkdir -p "$2"; mount --bind "$1" "$2"; [ -z "\${3-}" ] || mount -o remount,bind,ro "$2"; }
+    bind '${root}' /opt/keyfall
+    bind '${image}' '${container.workingDir}' ro
+    ${mounts.map((mount) => `bind ${mount.map((part) => `'${part}'`).join(' ')}`).join('\n')}
+    cd '${container.workingDir}'
+    exec setpriv --reuid=${runAsUser} --regid=${runAsUser} --groups=${fsGroup} --bounding-set=-all --inh-caps=-all \
+      --no-new-privs -- "$@"`;
+  const spaces = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const [program = '', ...args] = [
+    ...[...asRoot, 'unshare', ...spaces, '--propagation', 'private', 'bash', '-c', script, name],
+    ...['env', '-i', ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)],
+    ...(command ?? container.command),
+  ];
+  const started = startProgram(program, args, { cwd: '/', env: process.env });
+  return {
+    ...started,
+    name,
+    spec,
+    file: (volume, path) => readFile(join(folder, volume, path), 'utf8'),
+    sync,
+    async terminate() {
+      let pid = String(started.child.pid);
+      // unshare, with sudo above it, and below it process 1
+      for (const _ of [...asRoot.slice(0, 1), 'unshare'])
+        pid = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim();
+      const [kill = '', ...more] = [...asRoot, 'kill', '-TERM', pid];
+      startProgram(kill, more, { cwd: '/', env: process.env });
+      return started.ended;
+    },
+  };
+}
+
+/** Asks the API as an administrator. @throws an `Error` with what it says, if it refuses */
+function asking(cluster: KubernetesServer) {
+  return async (method: string, path: string, body?: object) => {
+    const answer: Answer = await cluster.request(method, path, body);
+    if (answer.status < 300) return answer.body;
+    throw new Error(`${method} ${path}: ${answer.status} ${answer.body.message}`);
+  };
+}

@@ -4,9 +4,10 @@
  */
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { denyAccess } from '@keyfall/testkit';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { becomeChild } from '../src/run/child-process.ts';
-import { kindOf } from '../src/run/executable.ts';
+import { findExecutable, kindOf } from '../src/run/executable.ts';
 import { isForeign } from '../src/run/foreign-program.ts';
 import { folderWith } from './keyfall.ts';
 
@@ -16,6 +17,23 @@ async function kindOfFile(content: string | Buffer): Promise<string> {
   await writeFile(path, content, { mode: 0o755 });
   return kindOf(path);
 }
+
+test('a folder of the PATH that may not be entered hides no program, and is no reason of its own', async () => {
+  const locked = await folderWith();
+  const program = join(locked, 'program');
+  await writeFile(program, '#!/bin/sh\n', { mode: 0o755 });
+  const regain = await denyAccess(locked);
+  try {
+    expect(findExecutable('program', { PATH: locked })).toEqual({
+      problem: 'command not found',
+      exitCode: 127,
+    });
+    expect(findExecutable('sh', { PATH: `${locked}:/bin` })).toEqual({ path: '/bin/sh' });
+    expect(findExecutable(program, {})).toEqual({ problem: 'permission denied', exitCode: 126 });
+  } finally {
+    await regain();
+  }
+});
 
 describe('a script', () => {
   test.each([

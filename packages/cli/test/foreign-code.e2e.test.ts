@@ -2,10 +2,9 @@
  * A repository that somebody cloned, or a folder that all may write to, gets no code of its own run: not by the name of
  * a provider's package, and not by a configuration that another user put there.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmod,
-  chown,
   mkdir,
   mkdtemp,
   readdir,
@@ -21,6 +20,21 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { ageKey, folderWith, keyfall } from './keyfall.ts';
 
 const canary = 'canary-71ce';
+
+const isRoot = process.geteuid?.() === 0;
+/** Root alone can give a file to another user. */
+const [asRoot = '', ...andBefore] = isRoot ? ['env'] : ['sudo', '-n'];
+const testByRoot = test.runIf(spawnSync(asRoot, [...andBefore, 'true']).status === 0);
+
+function give(path: string, uid = process.geteuid?.()): void {
+  execFileSync(asRoot, [...andBefore, 'chown', `${uid}:${uid}`, path]);
+}
+
+/** Gives a file or folder to another user, until the test is over. */
+function giveAway(path: string, uid = 1234): void {
+  give(path, uid);
+  onTestFinished(() => give(path));
+}
 const env = { VAULT_TOKEN: canary };
 
 /** What such a package does as soon as it is imported: it takes what it can see. */
@@ -126,19 +140,19 @@ describe('the package of a provider', () => {
     expect((await run(['trust', '--list'])).stdout).toBe('');
   });
 
-  test('a package in a folder above that another user made is not trusted', async () => {
+  testByRoot('a package in a folder above that another user made is not trusted', async () => {
     const { home, run, isStolen } = await victim();
     const shared = await folderWith();
     await chmod(shared, 0o1777);
     await plant(shared, 'doppler');
-    await chown(join(shared, 'node_modules'), 1234, 1234);
+    giveAway(join(shared, 'node_modules'));
     const own = join(shared, 'own');
     await mkdir(own);
     expect(await run(['trust'], {}, own)).toMatchObject({ code: 0 });
     const args = ['migrate', '--dry-run', '--from', 'doppler', '--to', 'dotenv:new.env'];
     expect(await run(args, {}, own)).toMatchObject({ code: 2 });
     expect(await isStolen()).toBe(false);
-    await chown(join(shared, 'node_modules'), 0, 0);
+    give(join(shared, 'node_modules'));
     await run(args, {}, own);
     expect(await readFile(join(home, 'stolen'), 'utf8')).toBe(canary);
   });
@@ -202,7 +216,7 @@ describe('keyfall trust', () => {
     expect((await run(['get', 'A'])).code).toBe(0);
   });
 
-  test('cannot be given by another user, or by the repository itself', async () => {
+  testByRoot('cannot be given by another user, or by the repository itself', async () => {
     const { home, repository, run, isStolen } = await victim({
       providers: [{ provider: 'doppler' }],
     });
@@ -210,9 +224,9 @@ describe('keyfall trust', () => {
     await run(['trust']);
     const folder = join(home, '.local/state/keyfall/trusted');
     const [record = ''] = await readdir(folder);
-    await chown(join(folder, record), 1234, 1234);
+    giveAway(join(folder, record));
     expect((await run(['get', 'A'])).code).toBe(2);
-    await chown(join(folder, record), 0, 0);
+    give(join(folder, record));
     // a repository that is the home of whoever works in it cannot bring the record along
     await mkdir(join(repository, 'state/keyfall/trusted'), { recursive: true });
     await writeFile(
@@ -272,22 +286,24 @@ describe('a configuration of another user', () => {
     },
     'a .git file that leads nowhere': (root) => writeFile(join(root, '.git'), 'gitdir: /nowhere\n'),
     'a .git file with something else in it': (root) => writeFile(join(root, '.git'), 'x\n'),
+  };
+  const repositoriesOfOthers: typeof repositories = {
     'a whole repository of another user': async (root) => {
       execFileSync('git', ['init', '--quiet', root]);
-      await chown(join(root, '.git'), 1234, 1234);
+      giveAway(join(root, '.git'));
     },
     'a folder of another user with a whole repository': async (root) => {
       execFileSync('git', ['init', '--quiet', root]);
-      await chown(root, 1234, 1234);
+      giveAway(root);
     },
     'a .git file of another user that leads to a repository of the user': async (root) => {
       execFileSync('git', ['init', '--quiet', join(root, 'own')]);
       await writeFile(join(root, '.git'), 'gitdir: own/.git\n');
-      await chown(join(root, '.git'), 1234, 1234);
+      giveAway(join(root, '.git'));
     },
   };
 
-  test.each(Object.entries(repositories))('%s above does not make it count', async (_, make) => {
+  async function doesNotCount(make: (root: string) => Promise<void>) {
     const { root, run, isRun } = await shared();
     await make(root);
     // below a repository of the user's own the search ends there anyway
@@ -297,7 +313,16 @@ describe('a configuration of another user', () => {
     expect(result.code).toBe(0);
     const doctor = await run(['doctor']);
     expect(doctor.stdout).toContain('keyfall.config.mjs');
-  });
+  }
+
+  test.each(Object.entries(repositories))('%s above does not make it count', (_, make) =>
+    doesNotCount(make),
+  );
+
+  testByRoot.each(Object.entries(repositoriesOfOthers))(
+    '%s above does not make it count',
+    (_, make) => doesNotCount(make),
+  );
 
   test('a repository of the user does, as a folder, as a submodule and as another work tree', async () => {
     const { root, own, run, isRun } = await shared();
@@ -319,45 +344,49 @@ describe('a configuration of another user', () => {
     }
   });
 
-  test('root by way of sudo reads the configuration of the user who called it, and no other', async () => {
+  test.runIf(isRoot)(
+    'root by way of sudo reads the configuration of the user who called it, and no other',
+    async () => {
+      const { root, run, isRun } = await shared();
+      execFileSync('git', ['init', '--quiet', root]);
+      const giveAll = (uid: number) => {
+        for (const path of [root, join(root, '.git'), join(root, 'keyfall.config.mjs')])
+          giveAway(path, uid);
+      };
+      giveAll(1234);
+      await run(['list'], { SUDO_UID: '1234' });
+      expect(await isRun()).toBe(true);
+      giveAll(1235);
+      await run(['list'], { SUDO_UID: '1234' });
+      expect(await isRun()).toBe(false);
+    },
+  );
+
+  testByRoot(
+    'in a folder that all may write to it is refused, also in the working folder',
+    async () => {
+      const { root, run, isRun } = await shared();
+      giveAway(join(root, 'keyfall.config.mjs'));
+      const refused = await run(['list'], {}, root);
+      expect(refused).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/keyfall\.config\.mjs .* --config .* --no-config\.\n$/),
+      });
+      expect(await isRun()).toBe(false);
+      expect((await run(['list', '--no-config'], {}, root)).code).toBe(0);
+      await run(['list', '--config', 'keyfall.config.mjs'], {}, root);
+      expect(await isRun()).toBe(true);
+      // a working folder of one's own is where one went, as a container's user does with a mounted one
+      await chmod(root, 0o755);
+      await run(['list'], {}, root);
+      expect(await isRun()).toBe(true);
+    },
+  );
+
+  testByRoot('in a parent within the repository it is refused as well', async () => {
     const { root, run, isRun } = await shared();
     execFileSync('git', ['init', '--quiet', root]);
-    const give = (uid: number) =>
-      Promise.all(
-        [root, join(root, '.git'), join(root, 'keyfall.config.mjs')].map((path) =>
-          chown(path, uid, uid),
-        ),
-      );
-    await give(1234);
-    await run(['list'], { SUDO_UID: '1234' });
-    expect(await isRun()).toBe(true);
-    await give(1235);
-    await run(['list'], { SUDO_UID: '1234' });
-    expect(await isRun()).toBe(false);
-  });
-
-  test('in a folder that all may write to it is refused, also in the working folder', async () => {
-    const { root, run, isRun } = await shared();
-    await chown(join(root, 'keyfall.config.mjs'), 1234, 1234);
-    const refused = await run(['list'], {}, root);
-    expect(refused).toMatchObject({
-      code: 2,
-      stderr: expect.stringMatching(/keyfall\.config\.mjs .* --config .* --no-config\.\n$/),
-    });
-    expect(await isRun()).toBe(false);
-    expect((await run(['list', '--no-config'], {}, root)).code).toBe(0);
-    await run(['list', '--config', 'keyfall.config.mjs'], {}, root);
-    expect(await isRun()).toBe(true);
-    // a working folder of one's own is where one went, as a container's user does with a mounted one
-    await chmod(root, 0o755);
-    await run(['list'], {}, root);
-    expect(await isRun()).toBe(true);
-  });
-
-  test('in a parent within the repository it is refused as well', async () => {
-    const { root, run, isRun } = await shared();
-    execFileSync('git', ['init', '--quiet', root]);
-    await chown(join(root, 'keyfall.config.mjs'), 1234, 1234);
+    giveAway(join(root, 'keyfall.config.mjs'));
     expect((await run(['list'])).code).toBe(2);
     expect(await isRun()).toBe(false);
   });

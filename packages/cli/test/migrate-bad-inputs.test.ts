@@ -84,6 +84,7 @@ describe('a .env that is', () => {
     const cwd = await folderWith(`A=${canary}\n`);
     await chmod(join(cwd, '.env'), 0o644);
     await chmod(cwd, 0o555);
+    onTestFinished(() => chmod(cwd, 0o755));
     const provider = memoryProvider();
     const source = await readSource(join(cwd, '.env'));
     const error = await asNobody(() =>

@@ -90,23 +90,23 @@ test('a value that is not migrated is not purged from the file', async () => {
 
 test('a conflict is reported as such, even if the purge could not be written either', async () => {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is python-dotenv's notation
-  const cwd = await folderWith('KEYFALL_READER=python\nUSER=app\nURL=${USER}@db\n');
-  const store = memoryProvider({ USER: 'app', URL: 'theirs' });
+  const cwd = await folderWith('KEYFALL_READER=python\nDB_USER=app\nURL=${DB_USER}@db\n');
+  const store = memoryProvider({ DB_USER: 'app', URL: 'theirs' });
   const { result } = await run(store, cwd, { purge: true });
   expect(result.names).toContainEqual({ name: 'URL', action: 'conflict' });
   await expect(run(store, cwd, { purge: true, onConflict: 'keep' })).rejects.toMatchObject({
     code: 'ERR_SECRET_UNSUPPORTED',
-    secretName: 'USER',
+    secretName: 'DB_USER',
   });
 });
 
 test('a warning about the edit is said once, however often the draft is made', async () => {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is python-dotenv's notation
-  const cwd = await folderWith('USER=app\nURL=${USER}@db\n');
+  const cwd = await folderWith('DB_USER=app\nURL=${DB_USER}@db\n');
   const told = () => said.filter((text) => /: python/.test(text));
-  await run(memoryProvider(), cwd, { select: ['USER'], purge: true, dryRun: true });
+  await run(memoryProvider(), cwd, { select: ['DB_USER'], purge: true, dryRun: true });
   expect(told()).toHaveLength(1);
-  await run(contested({ OTHER: 'x' }), cwd, { select: ['USER'], purge: true });
+  await run(contested({ OTHER: 'x' }), cwd, { select: ['DB_USER'], purge: true });
   expect(told()).toHaveLength(1);
 });
 

@@ -39,15 +39,19 @@ export function findExecutable(
   let problem = 'command not found';
   let exitCode = commandNotFoundExitCode;
   for (const candidate of file === '' ? [] : candidates) {
+    // nothing is seen in a folder of the PATH that one may not enter
+    let isThere = file.includes('/');
     try {
-      if (statSync(candidate).isDirectory()) {
+      const isFolder = statSync(candidate).isDirectory();
+      isThere = true;
+      if (isFolder) {
         if (onWindows || !file.includes('/')) continue;
         return { problem: 'is a folder', exitCode: commandNotExecutableExitCode };
       }
       accessSync(candidate, constants.X_OK);
       return { path: candidate };
     } catch (error) {
-      if (errnoOf(error) !== 'EACCES') continue;
+      if (errnoOf(error) !== 'EACCES' || !isThere) continue;
       problem = 'permission denied';
       exitCode = commandNotExecutableExitCode;
     }

@@ -19,9 +19,10 @@ const { builtInto } = (await import(`${root}/scripts/licences.mjs`)) as {
 const built = folders
   .flatMap((folder) => builtInto(join(root, 'packages', folder, 'dist')))
   .map(({ name }) => name);
-const installed = folders.flatMap((folder) =>
-  Object.keys(json(`packages/${folder}/package.json`).dependencies ?? {}),
-);
+const installed = folders.flatMap((folder) => {
+  const { dependencies, optionalDependencies } = json(`packages/${folder}/package.json`);
+  return Object.keys({ ...dependencies, ...optionalDependencies });
+});
 const used = [...new Set([...installed, ...built])]
   .filter((name) => name !== 'keyfall' && !name.startsWith('@keyfall/'))
   .sort();

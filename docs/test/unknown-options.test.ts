@@ -80,6 +80,7 @@ const functions: Readonly<Record<string, () => unknown>> = {
   encryptSopsFile: () =>
     sops.encryptSopsFile('/nowhere/secrets.yaml', new Map(), { ageRecipients: ['x'], ...wrong }),
   ownAgeKey: () => sops.ownAgeKey(wrong),
+  ownSecretAgeKey: () => sops.ownSecretAgeKey(wrong),
   sopsProvider: () => sops.sopsProvider({ path: '/nowhere/secrets.yaml', ...wrong }),
   appRoleAuth: () => vault.appRoleAuth({ roleId: 'x', ...wrong }),
   awsIamAuth: () => awsIam.awsIamAuth(wrong),

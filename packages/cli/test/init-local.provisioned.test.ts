@@ -1,12 +1,17 @@
 /**
  * `keyfall init --local` in a session that has a real GNOME Keyring.
  */
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
 import { startKeyringSession } from '@keyfall/testkit';
 import { expect, test } from 'vitest';
 import { testFolder } from '../../../test/test-folder.ts';
-import { folderWith, keyfall } from './keyfall.ts';
+import { bin, folderWith, keyfall } from './keyfall.ts';
+
+const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'keyfall', 'bin');
 
 test('the age key is in the keyring, from which commands and programs have it', async () => {
   const session = await startKeyringSession();
@@ -25,6 +30,17 @@ test('the age key is in the keyring, from which commands and programs have it', 
   expect(made.stderr).toContain(`\`secret-tool lookup service keyfall username ${recipient}\``);
   expect((await run('run', '--', 'printenv', 'TOKEN')).stdout).toBe('a-value\n');
   expect((await run('share', 'list')).stderr).toContain(`You have ${recipient}`);
+
+  // as on Windows, where no program of the system prints the key
+  const { stdout } = await promisify(execFile)('sops', ['decrypt', 'secrets.enc.env'], {
+    cwd,
+    env: {
+      ...env,
+      PATH: [cache, process.env['PATH']].join(delimiter),
+      SOPS_AGE_KEY_CMD: `'${process.execPath}' '${bin}' share key --secret`,
+    },
+  });
+  expect(stdout).toBe('TOKEN=a-value\n');
 
   await session.kill();
   expect(await run('get', 'TOKEN')).toMatchObject({

@@ -76,6 +76,26 @@ test('a colleague gets the secrets by a public key, and loses the new ones again
     expect(output).not.toMatch(/canary|AGE-SECRET/);
 });
 
+test('the own secret key is printed on demand alone, and none is made for that', async () => {
+  const { cwd, ann } = await project();
+  const ben = await userIn(cwd);
+  const none = await ben.run('share', 'key', '--secret');
+  expect(none).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('share key') });
+  const printed = await ann.run('share', 'key', '--secret');
+  expect(printed).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^AGE-SECRET-KEY-1[A-Z0-9]{58}\n$/),
+    stderr: '',
+  });
+  const given = { cwd, env: { SOPS_AGE_KEY: printed.stdout } };
+  expect((await keyfall(['get', 'TOKEN'], given)).stdout).toBe(`${canary}\n`);
+  for (const args of [['list'], ['add', ageKey.recipient], ['key', '--json']]) {
+    const refused = await ann.run('share', ...args, '--secret');
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain('--secret');
+  }
+});
+
 test('keys of SSH come from a file, from stdin or in quotes, and go by their comment', async () => {
   const { ann, cwd, text } = await project();
   const rsa = (await keyText('rsa.pub')).trim();

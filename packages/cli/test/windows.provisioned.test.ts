@@ -3,19 +3,27 @@
  * starts files by the rules of Windows, but its command processor does not know the quoting of the real one.
  */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { temporaryFolder } from '@keyfall/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { assertNoLeak, temporaryFolder } from '@keyfall/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../test/test-folder.ts';
+import { forwardingDll } from './forwarding-dll.ts';
 import { bin, folderWith, makeRepository } from './keyfall.ts';
 
 const wine = '/usr/lib/wine/wine64';
 const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
 const node = join(cache, 'keyfall/node-win-20.20.2/bin/node.exe');
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** The folder of what npm installs on Windows alone. */
+const lockFile = readFileSync(join(repository, 'pnpm-lock.yaml'), 'utf8');
+const [, library = ''] = /^ {2}'(@napi-rs\/keyring-win32-x64-msvc@.*)':$/m.exec(lockFile) ?? [];
+const ofWindows = join(cache, 'keyfall/windows', library, 'node_modules');
 
 /** Where Wine keeps its drive C and its settings. */
 let prefix = '';
@@ -225,3 +233,123 @@ test('no signal can be sent to a program', async () => {
       'keyfall: --reload-signal cannot be used: no program can be sent a signal on Windows. Leave it out: then the program is restarted.\n',
   });
 });
+
+describe('the Credential Manager', () => {
+  const canary = 'canary-5e0c7b';
+  /** As npm has installed the command on Windows. */
+  const installed = { NODE_PATH: onZ(ofWindows) };
+  /** The user's folder of keys, as Windows names it: Wine lets no variable say where it is. */
+  let folderOfKeys = '';
+  const here = (path: string) => path.replaceAll('\\', '/').replace('C:', join(prefix, 'drive_c'));
+
+  /** A project of a user without a key. */
+  async function project(variables: Readonly<Record<string, string>> = installed) {
+    await rm(here(folderOfKeys), { recursive: true, force: true });
+    const folder = await folderWith(`TOKEN=${canary}\r\n`);
+    return {
+      folder,
+      keys: `${folderOfKeys}\\age\\keys.txt`,
+      keyfall: (...args: string[]) => keyfall(args, folder, variables),
+      /** Runs a script that has the library, and the item of a key. */
+      withItem: (recipient: string, script: string) => {
+        const item = `new (require('@napi-rs/keyring-win32-x64-msvc').Entry)('keyfall', '${recipient}')`;
+        return run(node, ['-e', `const item = ${item}; ${script}`], folder, installed);
+      },
+    };
+  }
+
+  beforeAll(async () => {
+    // Debian's Wine is older than the library of random numbers that a program in Rust asks for
+    const name = 'bcryptprimitives.dll';
+    const dll = forwardingDll(name, 'ProcessPrng', 'advapi32.SystemFunction036');
+    await writeFile(join(prefix, 'drive_c/windows/system32', name), dll);
+    const { stdout } = await run(node, ['-p', 'process.env.APPDATA'], prefix);
+    folderOfKeys = `${stdout.trim()}\\sops`;
+  });
+
+  test('it has the age key, and nothing else has; a command of ours prints it', {
+    timeout: 60_000,
+  }, async () => {
+    const { folder, keys, keyfall, withItem } = await project();
+    const made = await keyfall('init', '--local');
+    expect(made).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: expect.stringContaining(`in the keychain, to which ${keys} refers.`),
+    });
+    expect(made.stderr).toContain('`keyfall share key --secret` prints the key');
+    const recipient = (await keyfall('share', 'key')).stdout.trim();
+    const printed = await keyfall('share', 'key', '--secret');
+    expect(printed).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^AGE-SECRET-KEY-1[A-Z0-9]{58}\n$/),
+      stderr: '',
+    });
+    const key = printed.stdout.trim();
+    expect((await withItem(recipient, 'console.log(item.getPassword())')).stdout).toBe(`${key}\n`);
+    expect((await keyfall('get', 'TOKEN')).stdout).toBe(`${canary}\n`);
+    const files = (await Promise.all([folder, here(folderOfKeys)].map(filesBelow))).flat();
+    expect(files).toContain(here(keys));
+    for (const file of files) assertNoLeak([key], await readFile(file, 'latin1'));
+    assertNoLeak([key, canary], made.stderr);
+
+    // an item that is gone, and one that has something else, are no missing key
+    await withItem(recipient, `item.setPassword('${canary}')`);
+    const other = await keyfall('get', 'TOKEN');
+    expect(other).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining(recipient),
+    });
+    assertNoLeak([key, canary], other.stderr);
+    await withItem(recipient, 'item.deletePassword()');
+    for (const command of [
+      ['get', 'TOKEN'],
+      ['share', 'key'],
+      ['share', 'key', '--secret'],
+    ])
+      expect(await keyfall(...command)).toMatchObject({
+        code: 3,
+        stdout: '',
+        stderr: expect.stringContaining(keys),
+      });
+  });
+
+  test('without its library, or with one that does not load, the key is in a file, which is said', {
+    timeout: 60_000,
+  }, async () => {
+    const broken = await testFolder();
+    const name = join(broken, '@napi-rs/keyring-win32-x64-msvc');
+    await mkdir(name, { recursive: true });
+    await writeFile(join(name, 'package.json'), '{ "main": "library.node" }');
+    await writeFile(join(name, 'library.node'), 'no library');
+    for (const variables of [{}, { NODE_PATH: onZ(broken) }]) {
+      const { keys, keyfall } = await project(variables);
+      expect(await keyfall('share', 'key', '--key-in', 'keychain')).toMatchObject({
+        code: 3,
+        stdout: '',
+      });
+      const made = await keyfall('share', 'key');
+      expect(made).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining(`in ${keys}, since no keychain took it.`),
+      });
+      expect(await readFile(here(keys), 'utf8')).toMatch(/^AGE-SECRET-KEY-1/m);
+      // the one in the keychain is not taken for missing
+      await writeFile(here(keys), `# keyfall-keychain: ${made.stdout.trim()}\r\n`);
+      expect(await keyfall('share', 'key')).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringContaining('@napi-rs/keyring-win32-x64-msvc'),
+      });
+    }
+  });
+});
+
+/** Every file in a folder and below. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name));
+}

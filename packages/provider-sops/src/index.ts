@@ -1,7 +1,7 @@
 export type { SopsValue } from './formats/names.ts';
 export type { AgeKeyPlace, OwnAgeKey } from './keys/make-age-key.ts';
-export type { OwnAgeKeyOptions } from './keys/own-age-key.ts';
-export { ownAgeKey } from './keys/own-age-key.ts';
+export type { OwnAgeKeyOptions, OwnSecretAgeKeyOptions } from './keys/own-age-key.ts';
+export { ownAgeKey, ownSecretAgeKey } from './keys/own-age-key.ts';
 export type { DecryptSopsFileOptions } from './reading/decrypt-sops-file.ts';
 export { decryptSopsFile } from './reading/decrypt-sops-file.ts';
 export type { SopsCallOptions, SopsProvider, SopsProviderOptions } from './sops-provider.ts';

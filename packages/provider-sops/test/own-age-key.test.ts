@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { testFolder } from '../../../test/test-folder.ts';
-import { decryptSopsFile, encryptSopsFile, ownAgeKey } from '../src/index.ts';
+import { decryptSopsFile, encryptSopsFile, ownAgeKey, ownSecretAgeKey } from '../src/index.ts';
 
 let home: string;
 let environment: Record<string, string>;
@@ -43,6 +43,38 @@ test('no file is made where it has to be in a keychain', async () => {
   const asked = ownAgeKey({ environment, place: 'keychain' });
   await expect(asked).rejects.toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
   await expect(access(join(home, '.config'))).rejects.toThrow('ENOENT');
+});
+
+test('on Windows without the library for its keychain it is in a file, and one in the keychain is not taken for missing', async () => {
+  vi.spyOn(process, 'platform', 'get').mockReturnValue('win32');
+  environment = { ...environment, APPDATA: home };
+  await expect(ownAgeKey({ environment, place: 'keychain' })).rejects.toMatchObject({
+    code: 'ERR_SECRET_UNAVAILABLE',
+  });
+  const { recipient, madeFile = '', madeCommand } = await ownAgeKey({ environment });
+  expect([madeFile, madeCommand]).toEqual([join(home, 'sops/age/keys.txt'), undefined]);
+  expect(await opens(recipient)).toBe(true);
+  await writeFile(madeFile, `# keyfall-keychain: ${recipient}\r\n`);
+  await expect(ownAgeKey({ environment })).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFIG',
+    message: expect.stringContaining('@napi-rs/keyring-win32-'),
+  });
+});
+
+test('the secret key is printed wherever it is, but for what a command prints, which may be the one that asks', async () => {
+  await expect(ownSecretAgeKey({ environment })).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFIG',
+  });
+  const { recipient, madeFile = '' } = await ownAgeKey({ environment });
+  const key = await ownSecretAgeKey({ environment });
+  expect(await readFile(madeFile, 'utf8')).toContain(`\n${key}\n`);
+  const started = join(home, 'started');
+  const asked = { HOME: home, SOPS_AGE_KEY_CMD: `touch ${started}` };
+  expect(await ownSecretAgeKey({ environment: { ...environment, ...asked } })).toBe(key);
+  await expect(access(started)).rejects.toThrow('ENOENT');
+  const given = { HOME: await testFolder(), SOPS_AGE_KEY: key };
+  expect(await ownSecretAgeKey({ environment: given })).toBe(key);
+  expect((await ownAgeKey({ environment: given })).recipient).toBe(recipient);
 });
 
 describe('in the keychain of macOS', () => {
@@ -102,6 +134,22 @@ esac
     await expect(decryptSopsFile(path, { environment })).rejects.toMatchObject({
       code: 'ERR_SECRET_CONFIG',
     });
+  });
+
+  test('an item with the value of another one is not taken for the key', async () => {
+    const { recipient } = await ownAgeKey({ environment });
+    await opens(recipient);
+    const { madeFile = '' } = await ownAgeKey({ environment: { HOME: await testFolder() } });
+    const [other = ''] = (await readFile(madeFile, 'utf8')).match(/^AGE-SECRET.*$/m) ?? [];
+    await writeFile(join(home, 'items'), `${recipient} ${other}\n`);
+    for (const asked of [
+      () => ownAgeKey({ environment }),
+      () => decryptSopsFile(join(home, 'own.enc.env'), { environment }),
+    ])
+      await expect(asked()).rejects.toMatchObject({
+        code: 'ERR_SECRET_CONFIG',
+        message: expect.stringContaining(recipient),
+      });
   });
 
   test('what it does not give back is in a file instead', async () => {

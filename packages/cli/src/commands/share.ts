@@ -27,6 +27,8 @@ interface ShareOptions extends SettingsOptions {
   readonly keyIn?: 'keychain' | 'file';
   /** Remove one's own key. */
   readonly force?: boolean;
+  /** Print one's own secret key in the place of the public one. */
+  readonly secret?: boolean;
   readonly json?: boolean;
 }
 
@@ -54,6 +56,11 @@ export const shareCommand: Command<ShareOptions> = {
     { flags: '--file <file>', description: 'another file that SOPS encrypted' },
     { flags: '--force', description: 'remove your own key even if it is your last one' },
     keyIn,
+    {
+      flags: '--secret',
+      description: 'of key: print your secret key, for a safe copy or for the real sops',
+      conflictsWith: ['file', 'force', 'keyIn', 'json'],
+    },
     json,
   ],
   examples: [
@@ -63,7 +70,13 @@ export const shareCommand: Command<ShareOptions> = {
     'keyfall share remove ada@laptop',
   ],
   // the parser lets no other action pass
-  run: ([action = 'list', ...given], options) => (actions[action] ?? list)(given, options),
+  run([action = 'list', ...given], options) {
+    if (options.secret && action !== 'key')
+      throw new SecretError('ERR_SECRET_CONFIG', `--secret cannot be given to share ${action}`, {
+        hint: 'Your secret key is printed by `keyfall share key --secret`.',
+      });
+    return (actions[action] ?? list)(given, options);
+  },
 };
 
 async function list(given: readonly string[], options: ShareOptions): Promise<number> {
@@ -120,10 +133,15 @@ async function remove(given: readonly string[], options: ShareOptions): Promise<
   });
 }
 
-/** Prints one's own public key, for the others of the team. */
+/** Prints one's own key: the public part, for the others of the team, or with `--secret` the key itself. */
 async function key(given: readonly string[], options: ShareOptions): Promise<number> {
   assertNone(given, 'key');
   return untilStopped(async (signal) => {
+    if (options.secret) {
+      const { ownSecretAgeKey } = await import('@keyfall/provider-sops');
+      await printData(`${await ownSecretAgeKey({ signal })}\n`);
+      return 0;
+    }
     const key = await announcedKey(options.keyIn, signal);
     if (options.json) await printJson(key);
     else await printData(`${key.recipient}\n`);

@@ -10,7 +10,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { isSecretError, SecretError, type SecretErrorCode } from '@keyfall/core/provider';
 import { errnoOf, homeFolder } from '@keyfall/core/provider/files';
 import { runKeyProgram } from './key-program.ts';
-import { keychainCommand, keychainKeysIn, keychainReader } from './keychain-key.ts';
+import { keychainKeysIn, systemKeychain } from './keychain-key.ts';
 import { lockedSshKey, sshIdentity } from './ssh-keys.ts';
 
 /** The options of a provider that are about keys. */
@@ -93,6 +93,8 @@ export async function findAgeKeys(options: AgeKeyOptions, signal: AbortSignal): 
           places.push({ label: `the keychain, to which ${label} refers,`, keychain });
       const isSsh = ssh || text.includes('PRIVATE KEY-----');
       const found = isSsh ? sshKey(text) : await ageKeys(text);
+      if (place.keychain !== undefined && !found?.recipients.includes(place.keychain))
+        throw problem('ERR_SECRET_CONFIG', `has another value for ${place.keychain}`, otherPlaces);
       if (found !== undefined) {
         identities.push(...found.identities);
         recipients.push(...found.recipients);
@@ -293,21 +295,17 @@ async function keyInKeychain(
   problem: Problem,
   signal: AbortSignal,
 ): Promise<string> {
-  const reader = keychainReader(recipient, environment);
-  if (reader === undefined)
+  const system = systemKeychain();
+  if (system === undefined)
     throw problem('ERR_SECRET_CONFIG', 'is that of another system', otherPlaces);
-  const end = await runKeyProgram(reader, signal);
+  const end = await system.read(recipient, environment, signal);
   if (end.output !== undefined) return end.output;
   if (end.isMissing)
-    throw problem(
-      'ERR_SECRET_CONFIG',
-      `is asked by ${reader.name}, which is not on PATH`,
-      `Install it. ${otherPlaces}`,
-    );
+    throw problem('ERR_SECRET_CONFIG', system.missing, `Install it. ${otherPlaces}`);
   throw problem(
     'ERR_SECRET_UNAVAILABLE',
     'does not give the key: it is locked, or not of this session',
-    `Unlock it, until \`${keychainCommand(recipient)}\` prints the key. ${otherPlaces}`,
+    `Unlock it, until \`${system.command(recipient)}\` prints the key. ${otherPlaces}`,
   );
 }
 

@@ -15,8 +15,8 @@ export interface KeyProgram {
   readonly input?: string | undefined;
 }
 
-/** How it ended: with what it printed; or it does not exist; or with an exit code, if it ended by itself. */
-export type KeyProgramEnd =
+/** What was printed; or there is nothing to ask; or it failed, with an exit code if it is a program that ended by itself. */
+export type KeyAnswer =
   | { readonly output: string }
   | { readonly output?: undefined; readonly isMissing: boolean; readonly exitCode?: number };
 
@@ -24,7 +24,7 @@ export type KeyProgramEnd =
 export function runKeyProgram(
   { name, args, environment, input = '' }: KeyProgram,
   signal: AbortSignal,
-): Promise<KeyProgramEnd> {
+): Promise<KeyAnswer> {
   const program = programFile(name, environment);
   if (program === undefined) return Promise.resolve({ isMissing: true });
   return new Promise((resolve) => {

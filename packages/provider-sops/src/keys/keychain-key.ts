@@ -1,15 +1,36 @@
 /**
- * An age key in the keychain of the user, by the program that the system has for it: `security` of macOS, `secret-tool` of a
- * session of Linux. Windows has none that prints an item. The file of keys then has a comment that names the item, so that nothing asks a
- * keychain in which there is no key, and a keychain that does not answer is never one without a key.
+ * An age key in the keychain of the user, by what the system has for it: the program `security` of macOS, `secret-tool` of a
+ * session of Linux, a library for the Credential Manager of Windows. The file of keys then has a comment that names the item, so that
+ * nothing asks a keychain in which there is no key, and a keychain that does not answer is never one without a key.
  */
-import { type KeyProgram, runKeyProgram } from './key-program.ts';
+import { credentialLibrary, readCredential, storeCredential } from './credential-manager.ts';
+import { type KeyAnswer, runKeyProgram } from './key-program.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The service of the items; the account is the public key. So several keys are kept beside each other, and none is replaced. */
 const service = 'keyfall';
 
+/** How the keychain of a system is asked. */
+interface Keychain {
+  /** Why it cannot be asked where `isMissing` is answered: a clause, whose subject is the keychain. */
+  readonly missing: string;
+  /** What prints the key, as a command of a shell and for `SOPS_AGE_KEY_CMD`. */
+  command(recipient: string): string;
+  /** Asks for the key. Never throws. */
+  read(recipient: string, environment: Environment, signal: AbortSignal): Promise<KeyAnswer>;
+  /** Stores it. Never throws; whether it has worked is known by `read` alone. */
+  store(
+    recipient: string,
+    key: string,
+    environment: Environment,
+    signal: AbortSignal,
+  ): Promise<unknown>;
+  /** Whether there may be one, without asking it. */
+  mayBeThere(environment: Environment): boolean;
+}
+
+/** A program that asks. */
 interface Tool {
   /** Prints the key. */
   read(recipient: string): readonly [name: string, ...args: string[]];
@@ -18,12 +39,11 @@ interface Tool {
     recipient: string,
     key: string,
   ): { readonly command: readonly [name: string, ...args: string[]]; readonly input: string };
-  /** Whether there may be a keychain, without asking it. */
   mayBeThere(environment: Environment): boolean;
 }
 
-const tools: Readonly<Partial<Record<NodeJS.Platform, Tool>>> = {
-  linux: {
+const keychains: Readonly<Partial<Record<NodeJS.Platform, Keychain>>> = {
+  linux: through({
     read: (recipient) => ['secret-tool', 'lookup', 'service', service, 'username', recipient],
     store: (recipient, key) => ({
       command: [
@@ -39,8 +59,8 @@ const tools: Readonly<Partial<Record<NodeJS.Platform, Tool>>> = {
     }),
     mayBeThere: (environment) =>
       Boolean(environment['DBUS_SESSION_BUS_ADDRESS'] || environment['XDG_RUNTIME_DIR']),
-  },
-  darwin: {
+  }),
+  darwin: through({
     read: (recipient) => [
       'security',
       'find-generic-password',
@@ -55,8 +75,39 @@ const tools: Readonly<Partial<Record<NodeJS.Platform, Tool>>> = {
       input: `add-generic-password -s ${service} -a ${recipient} -l "Keyfall: age key" -w ${key}\n`,
     }),
     mayBeThere: () => true,
+  }),
+  win32: {
+    missing: `is asked by ${credentialLibrary}, which is not installed or cannot be loaded`,
+    // it finds the item by the file that refers to it
+    command: () => 'keyfall share key --secret',
+    read: (recipient, _, signal) => readCredential(service, recipient, signal),
+    store: (recipient, key, _, signal) => storeCredential(service, recipient, key, signal),
+    mayBeThere: () => true,
   },
 };
+
+function through({ read, store, mayBeThere }: Tool): Keychain {
+  const [program] = read('');
+  return {
+    missing: `is asked by ${program}, which is not on PATH`,
+    command: (recipient) => read(recipient).join(' '),
+    read(recipient, environment, signal) {
+      const [name, ...args] = read(recipient);
+      return runKeyProgram({ name, args, environment }, signal);
+    },
+    store(recipient, key, environment, signal) {
+      const { command, input } = store(recipient, key);
+      const [name, ...args] = command;
+      return runKeyProgram({ name, args, environment, input }, signal);
+    },
+    mayBeThere,
+  };
+}
+
+/** The keychain of this system; `undefined` if there is nothing that asks it. */
+export function systemKeychain(): Pick<Keychain, 'missing' | 'command' | 'read'> | undefined {
+  return keychains[process.platform];
+}
 
 /** The items that a file of keys names, by their public keys. */
 export function keychainKeysIn(text: string): readonly string[] {
@@ -70,24 +121,8 @@ export function keychainLine(recipient: string): string {
   return `# keyfall-keychain: ${recipient}`;
 }
 
-/** What prints the key, as a command of a shell and for `SOPS_AGE_KEY_CMD`; `undefined` if this system has nothing for it. */
-export function keychainCommand(recipient: string): string | undefined {
-  return tools[process.platform]?.read(recipient).join(' ');
-}
-
-/** What runs to read the key; `undefined` if this system has nothing for it. */
-export function keychainReader(
-  recipient: string,
-  environment: Environment,
-): KeyProgram | undefined {
-  const command = tools[process.platform]?.read(recipient);
-  if (command === undefined) return undefined;
-  const [name, ...args] = command;
-  return { name, args, environment };
-}
-
 /**
- * Stores a key, and reads it back. Never throws.
+ * Stores a key, and reads it back. What is there under its name stays as it is. Never throws.
  *
  * @returns whether the keychain has given it back
  */
@@ -97,13 +132,12 @@ export async function storeInKeychain(
   environment: Environment,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const tool = tools[process.platform];
-  const reader = keychainReader(recipient, environment);
-  if (tool === undefined || reader === undefined || !tool.mayBeThere(environment)) return false;
-  const { command, input } = tool.store(recipient, key);
-  const [name, ...args] = command;
+  const keychain = keychains[process.platform];
+  if (!keychain?.mayBeThere(environment)) return false;
+  const found = await keychain.read(recipient, environment, signal);
+  if (found.output !== undefined) return false;
   // its exit code may be that of another command: `security -i` is a shell
-  await runKeyProgram({ name, args, environment, input }, signal);
-  const { output } = await runKeyProgram(reader, signal);
+  await keychain.store(recipient, key, environment, signal);
+  const { output } = await keychain.read(recipient, environment, signal);
   return output?.trim() === key;
 }

@@ -7,7 +7,7 @@ import { SecretError } from '@keyfall/core/provider';
 import { errnoOf, homeFolder } from '@keyfall/core/provider/files';
 import { syncFolder, writeProblem } from '@keyfall/core/provider/files/write';
 import { defaultKeyFile, findAgeKeys } from './age-keys.ts';
-import { keychainCommand, keychainLine, storeInKeychain } from './keychain-key.ts';
+import { keychainLine, storeInKeychain, systemKeychain } from './keychain-key.ts';
 
 /** What a user's age key is known by. It is not the key. */
 export interface OwnAgeKey {
@@ -60,12 +60,12 @@ export async function findOrMakeAgeKey(
   if (place === 'keychain' && !inKeychain)
     throw new SecretError('ERR_SECRET_UNAVAILABLE', 'there is no keychain that takes an age key', {
       provider: 'sops',
-      hint: 'It must be that of macOS, or of a session of Linux with `secret-tool`, and unlocked. A file takes one everywhere.',
+      hint: 'It must be that of macOS, of Windows, or of a session of Linux with `secret-tool`, and unlocked. A file takes one everywhere.',
     });
   // as age-keygen writes it
   const head = `# created: ${new Date().toISOString()}\n# public key: ${recipient}\n`;
   await createKeyFile(path, `${head}${inKeychain ? keychainLine(recipient) : key}\n`);
-  const madeCommand = inKeychain ? keychainCommand(recipient) : undefined;
+  const madeCommand = inKeychain ? systemKeychain()?.command(recipient) : undefined;
   return { recipient, madeFile: path, madeCommand };
 }
 

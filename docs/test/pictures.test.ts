@@ -68,7 +68,7 @@ test('each is there for light pages and for dark ones, but for those of an inter
 
 test('they are small', () => {
   const sizes = files.map((file) => statSync(join(folder, file)).size);
-  expect(Math.max(...sizes)).toBeLessThan(100_000);
+  expect(Math.max(...sizes)).toBeLessThan(150_000);
   expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(1_000_000);
 });
 

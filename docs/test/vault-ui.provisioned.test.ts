@@ -143,3 +143,19 @@ test('what is changed there is what Keyfall answers', async () => {
   expect(Object.keys(all).sort()).toEqual([...settings.keys()].sort());
   await page.close();
 });
+
+test('has light colours only, so its pictures are for light pages and for dark ones', async () => {
+  const page = await openDocument();
+  await page.getByText('Version created').waitFor();
+  const colours = (): Promise<string[]> =>
+    page.evaluate(`[...document.querySelectorAll('*')].map((element) => {
+      const { color, backgroundColor } = getComputedStyle(element);
+      return color + backgroundColor;
+    })`);
+  const light = new Set(await colours());
+  await page.emulateMedia({ colorScheme: 'dark' });
+  expect(await page.evaluate(`matchMedia('(prefers-color-scheme: dark)').matches`)).toBe(true);
+  expect(new Set(await colours())).toEqual(light);
+  expect(light.size).toBeGreaterThan(5);
+  await page.close();
+});

@@ -105,21 +105,20 @@ function layOut() {
   document.body.style.display = '';
 }
 
-/** In the page: the rectangle of what is shown below these elements, with a margin, but not beyond them to the left. */
+/** In the page: as wide as these elements, and as high as what is shown in them, with a margin. */
 function surroundings(selectors) {
   const margin = 20;
   const elements = [...document.querySelectorAll(selectors)];
+  const outer = elements.map((element) => element.getBoundingClientRect());
   const leaves = elements
     .flatMap((element) => [...element.querySelectorAll('*')])
     .filter(({ children }) => children.length === 0)
     .map((leaf) => leaf.getBoundingClientRect())
     .filter(({ width, height }) => width > 1 && height > 1);
-  const edge = Math.min(...elements.map((element) => element.getBoundingClientRect().left));
-  const x = Math.max(edge, Math.min(...leaves.map(({ left }) => left)) - margin);
+  const x = Math.min(...outer.map(({ left }) => left));
   const y = Math.max(0, Math.min(...leaves.map(({ top }) => top)) - margin);
-  const right = Math.min(innerWidth, Math.max(...leaves.map((leaf) => leaf.right)) + margin);
   const bottom = Math.min(innerHeight, Math.max(...leaves.map((leaf) => leaf.bottom)) + margin);
-  return { x, y, width: right - x, height: bottom - y };
+  return { x, y, width: Math.max(...outer.map(({ right }) => right)) - x, height: bottom - y };
 }
 
 /** Every time that the server says is one and the same. */

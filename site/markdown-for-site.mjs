@@ -33,11 +33,24 @@ function metaOf({ lang, meta }) {
   return lang === 'text' || lang === null ? 'frame="none" preserveIndent=false' : undefined;
 }
 
-/** A plugin of rehype: the corner of a table is no heading of anything. */
+/** A plugin of rehype: the corner of a table is no heading of anything, and the search finds a page about a thing before its API. */
 export function htmlForSite() {
-  const visit = (node) => {
-    if (node.tagName === 'th' && node.children.length === 0) node.tagName = 'td';
-    node.children?.forEach(visit);
+  return (tree, { path }) => {
+    const isApi = relative(pagesFolder, path).startsWith('api/');
+    const visit = (node) => {
+      if (node.tagName === 'th' && node.children.length === 0) node.tagName = 'td';
+      if (isApi && /^h[1-6]$/.test(node.tagName)) node.properties.dataPagefindWeight = '1';
+      node.children?.forEach(visit);
+    };
+    visit(tree);
+    if (isApi)
+      tree.children = [
+        {
+          type: 'element',
+          tagName: 'div',
+          properties: { dataPagefindWeight: '0.2' },
+          children: tree.children,
+        },
+      ];
   };
-  return visit;
 }

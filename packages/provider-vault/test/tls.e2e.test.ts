@@ -82,18 +82,22 @@ test('tls.ca takes every file of a directory', async () => {
 });
 
 test.each([
-  ['server', 'stranger.pem', 'not signed by an authority'],
-  ['expired', 'authority.pem', 'has expired'],
-  ['future', 'authority.pem', 'not valid yet'],
-  ['wrong-host', 'authority.pem', 'for another name'],
-])('the certificate %s with the authority %s: the token never leaves', async (name, ca, reason) => {
-  const front = await frontWith(name);
-  const error = await errorOf({ address: front.address, tls: { ca: file(ca) } });
-  expect(error).toMatchObject({ code: 'ERR_SECRET_TLS', retryable: false });
-  expect(error.reason).toContain(reason);
-  expect(front.attempts).toBe(1);
-  expect(front.received).toBe('');
-});
+  ['server', 'stranger.pem', 'not signed by an authority', 'VAULT_CACERT'],
+  ['expired', 'authority.pem', 'has expired', 'clock'],
+  ['future', 'authority.pem', 'not valid yet', 'clock'],
+  ['wrong-host', 'authority.pem', 'for another name', 'VAULT_TLS_SERVER_NAME'],
+])(
+  'the certificate %s with the authority %s: the token never leaves',
+  async (name, ca, reason, mend) => {
+    const front = await frontWith(name);
+    const error = await errorOf({ address: front.address, tls: { ca: file(ca) } });
+    expect(error).toMatchObject({ code: 'ERR_SECRET_TLS', retryable: false });
+    expect(error.reason).toContain(reason);
+    expect(error.hint).toContain(mend);
+    expect(front.attempts).toBe(1);
+    expect(front.received).toBe('');
+  },
+);
 
 test("without an authority given, the system's decide", async () => {
   const front = await frontWith('server');

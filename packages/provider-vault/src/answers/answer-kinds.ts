@@ -17,8 +17,8 @@ import {
 const spreadTheNames = 'Spread the names over several paths.';
 
 /** A server that failed, and says no more of it. */
-const failed = (facts: ErrorFacts = {}): ErrorKind =>
-  unavailable('$origin answers with status $status', 'Look into the log of the server.', {
+const failed = (facts: ErrorFacts = {}, hint = 'Look into the log of the server.'): ErrorKind =>
+  unavailable('$origin answers with status $status', hint, {
     repeat: 'read',
     isAmbiguous: true,
     ...facts,
@@ -189,8 +189,11 @@ export const answerErrors: Readonly<Record<AnswerErrorKind, ErrorKind>> = {
   // it says so before it tries to pass the request on
   'no-leader': failed({ nextNode: 'any' }),
   'lost-leader': failed({ nextNode: 'read' }),
-  // a node that was just unsealed
-  starting: failed({ nextNode: 'read' }),
+  // a node that was just unsealed, or whose audit log takes no more
+  starting: failed(
+    { nextNode: 'read' },
+    'Look into the log of the server. If its audit log has no room on the disk, it refuses everything.',
+  ),
   'gateway-failed': failed({ nextNode: 'read' }),
   failed: failed(),
   'unheard-of': invalidAnswer(

@@ -139,7 +139,10 @@ export const tlsErrors: readonly (readonly [codes: RegExp, ErrorKind])[] = [
   ],
   [
     /^CERT_HAS_EXPIRED$/,
-    untrusted('the certificate of $origin has expired ($detail)', 'Renew it.'),
+    untrusted(
+      'the certificate of $origin has expired ($detail)',
+      'Renew it, unless the clock of this machine is ahead.',
+    ),
   ],
   [
     /^CERT_NOT_YET_VALID$/,

@@ -75,7 +75,10 @@ test('reads are served from what was read last, though the health is good; write
     expect.objectContaining({ type: 'fallback', answeredBy: 'last-good' }),
   );
   const error = await drill.errorOf(secrets.set('B', canary()));
-  expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
+  expect(error).toMatchObject({
+    code: 'ERR_SECRET_UNAVAILABLE',
+    hint: expect.stringContaining('audit log'),
+  });
   expect(writes()).toBe(0); // what cannot be read cannot be merged into
   await take();
   await expect

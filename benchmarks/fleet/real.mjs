@@ -171,7 +171,6 @@ export async function compareProcesses({ processes, ttl, outage, say }) {
     ttl,
     outage: away,
     gets: sumOf('gets'),
-    failedAfterStart: run.phases.slice(1).reduce((sum, { failed }) => sum + failed, 0),
     startWithin,
     wentBack: sumOf('wentBack'),
     real,

@@ -9,7 +9,7 @@ import { seeded, virtualClock } from './virtual-clock.mjs';
  * The moments of a fleet's life. Lengths in milliseconds; `change` is done at the start of one. Tokens are renewed after
  * most of their life, so a fleet that has them is in its steady state when it has lived twice as long.
  */
-export function lifeOf({ ttl, outage, settle = 2 * ttl, tokenLife = 0 }) {
+export function lifeOf({ ttl, outage, tokenLife = 0 }) {
   return [
     { name: 'start', length: 30_000 },
     { name: 'first', length: 2 * ttl - 30_000 },
@@ -17,7 +17,7 @@ export function lifeOf({ ttl, outage, settle = 2 * ttl, tokenLife = 0 }) {
     { name: 'steady', length: 2 * ttl },
     { name: 'rotation', length: 1.5 * ttl, change: ({ store }) => store.rotate() },
     { name: 'outage', length: outage, change: ({ store }) => store.become('down') },
-    { name: 'recovery', length: settle, change: ({ store }) => store.become('up') },
+    { name: 'recovery', length: 2 * ttl, change: ({ store }) => store.become('up') },
     { name: 'after', length: ttl },
   ];
 }

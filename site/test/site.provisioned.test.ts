@@ -203,6 +203,24 @@ describe('by the keyboard alone', () => {
     await page.getByText('nothing says whose reading counts').first().waitFor();
   });
 
+  test.each([
+    ['403', 'errors/ERR_SECRET_DENIED/'],
+    ['CERT_HAS_EXPIRED', 'errors/ERR_SECRET_TLS/'],
+    ['docker', 'docker/'],
+    ['cache', 'chain/'],
+    ['KEYFALL_READER', 'errors/messages/'],
+  ])('the search for %s finds the page about it first, and not its API', async (words, place) => {
+    const page = await open('');
+    onTestFinished(() => page.close());
+    await page.locator('.pagefind-ui__search-input').waitFor({ state: 'attached' });
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type(words);
+    const first = page.locator('.pagefind-ui__result-link').first();
+    // each letter that is typed has results of its own
+    await page.locator('.pagefind-ui__message').getByText(`for ${words}`).waitFor();
+    await expect.poll(() => first.getAttribute('href'), { timeout: 60_000 }).toBe(base + place);
+  });
+
   test('the menu of a phone is opened, and closed again', async () => {
     const page = await open('local/', phone);
     onTestFinished(() => page.close());

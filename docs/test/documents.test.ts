@@ -57,6 +57,7 @@ const exceptions: readonly string[] = [
 const elsewhere = [
   'docs/production.md',
   'docs/docker.md',
+  'docs/github-actions.md',
   'docs/heroku.md',
   'docs/kubernetes.md',
   'docs/python.md',

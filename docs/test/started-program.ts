@@ -16,6 +16,8 @@ export interface StartedProgram {
   readonly child: ChildProcess;
   /** What it ends with; of a signal 128 and its number, as a shell has it. */
   readonly ended: Promise<number>;
+  /** The same, when nothing writes to its output any more. */
+  readonly closed: Promise<number>;
   /** What it and those below it have printed so far, on both streams. */
   output(): string;
   /** Resolves when this has been printed. @throws an `Error` with all that was printed, if it ends before */
@@ -43,9 +45,12 @@ export function startProgram(
     stream.setEncoding('utf8').on('data', (text: string) => {
       output += text;
     });
-  const ended = once(child, 'exit').then(
-    ([code, signal]) => code ?? 128 + (numbers[String(signal)] ?? 0),
-  );
+  const codeAt = async (event: 'exit' | 'close'): Promise<number> => {
+    const [code, signal] = await once(child, event);
+    return code ?? 128 + (numbers[String(signal)] ?? 0);
+  };
+  const ended = codeAt('exit');
+  const closed = codeAt('close');
   const signalAll = (signal: NodeJS.Signals) => {
     try {
       process.kill(-(child.pid ?? 0), signal);
@@ -57,20 +62,19 @@ export function startProgram(
   return {
     child,
     ended,
+    closed,
     output: () => output,
     signalAll,
-    async printed(text) {
-      const isThere = () => (typeof text === 'string' ? output.includes(text) : text.test(output));
-      const closed = once(child, 'close');
-      while (!isThere()) {
-        const more = [child.stdout, child.stderr].map((stream) => once(stream, 'data'));
-        const isClosed = await Promise.race([
-          closed.then(() => true),
-          ...more.map((each) => each.then(() => false)),
-        ]);
-        if (isClosed && !isThere())
-          throw new Error(`It ended without printing ${text}:\n${output}`);
-      }
-    },
+    printed: (text) =>
+      new Promise((resolve, reject) => {
+        const isThere = () =>
+          typeof text === 'string' ? output.includes(text) : text.test(output);
+        const look = () => {
+          if (isThere()) resolve();
+        };
+        for (const stream of [child.stdout, child.stderr]) stream.on('data', look);
+        look();
+        void closed.then(() => reject(new Error(`It ended without printing ${text}:\n${output}`)));
+      }),
   };
 }

@@ -83,11 +83,11 @@ async function record(name, title, env, session, cwd = shop) {
 /** Without what differs from one recording to the next, and without the last prompt. */
 function stable(screen, { VAULT_ADDR = 'http://127.0.0.1:8200', VAULT_TOKEN, HOME }) {
   const { host, port } = new URL(VAULT_ADDR);
-  const text = screen
-    .slice(0, screen.lastIndexOf('\n'))
+  const atHome = HOME === undefined ? screen : screen.replaceAll(HOME, '/home/shopbot');
+  const text = atHome
+    .slice(0, atHome.lastIndexOf('\n'))
     .trimEnd()
     .replaceAll(host, '127.0.0.1:8200')
-    .replaceAll(HOME ?? folder, '/home/shopbot')
     .replaceAll(/\d{8}T\d{9}Z/g, '20261124T090000000Z')
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '2026-11-24T09:00:00.000Z')
     .replaceAll(process.versions.node, '22.23.1');

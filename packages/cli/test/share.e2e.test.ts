@@ -1,6 +1,7 @@
 /**
  * `keyfall share`: a file of a team, from its first member to one who leaves.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -94,6 +95,41 @@ test('the own secret key is printed on demand alone, and none is made for that',
     expect(refused).toMatchObject({ code: 2, stdout: '' });
     expect(refused.stderr).toContain('--secret');
   }
+});
+
+test('what two members change at once is brought together, name by name', async () => {
+  const { cwd, ann } = await project();
+  const who = ['-c', 'user.name=ann', '-c', 'user.email=ann@example.com'];
+  const git = (...args: string[]) => execFileSync('git', [...who, ...args], { cwd });
+  const commit = () => git('commit', '--quiet', '--all', '--message', 'change');
+  git('init', '--quiet', '--initial-branch', 'main');
+  git('add', '--all');
+  commit();
+  git('checkout', '--quiet', '-b', 'theirs');
+  await ann.piped('theirs', 'set', 'THEIRS');
+  await ann.piped('of them', 'set', 'TOKEN');
+  commit();
+  git('checkout', '--quiet', 'main');
+  await ann.piped('ours', 'set', 'OURS');
+  await ann.piped('of us', 'set', 'TOKEN');
+  commit();
+  expect(() => git('merge', '--quiet', 'theirs')).toThrow();
+  const refused = await ann.run('list');
+  expect(refused).toMatchObject({ code: 5, stdout: '' });
+  expect(refused.stderr).toContain('git checkout --ours');
+
+  git('checkout', '--ours', file);
+  await writeFile(join(cwd, 'theirs.enc.env'), git('show', `MERGE_HEAD:${file}`));
+  const bring = ['migrate', '--yes', '--from', 'sops:theirs.enc.env', '--to', 'sops'];
+  expect(await ann.run(...bring)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/other values for TOKEN,/),
+  });
+  expect((await ann.run(...bring, '--on-conflict', 'keep')).code).toBe(0);
+
+  expect((await ann.run('export', '--format', 'json')).stdout).toContain('"THEIRS": "theirs"');
+  expect((await ann.run('get', 'OURS')).stdout).toBe('ours\n');
+  expect((await ann.run('get', 'TOKEN')).stdout).toBe('of us\n');
 });
 
 test('keys of SSH come from a file, from stdin or in quotes, and go by their comment', async () => {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSecretError } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
@@ -211,6 +211,22 @@ describe('a path without a regular file', () => {
     });
   });
 });
+
+test.each(['yaml', 'json', 'env', 'ini'])(
+  'a %s that git could not merge says so',
+  async (ending) => {
+    const path = join(folder, `merged.${ending}`);
+    await encryptSopsFile(path, new Map([['a', 'b']]), { ageRecipients: [recipientOf('one.txt')] });
+    const lines = (await readFile(path, 'utf8')).split('\n');
+    const last = lines.findLastIndex((line) => /mac/.test(line));
+    const sides = ['<<<<<<< HEAD', lines[last], '=======', lines[last], '>>>>>>> theirs'];
+    await writeFile(path, lines.toSpliced(last, 1, ...sides.map(String)).join('\n'));
+    await expect(decryptSopsFile(path, keys)).rejects.toMatchObject({
+      code: 'ERR_SECRET_INVALID',
+      hint: expect.stringContaining('git checkout'),
+    });
+  },
+);
 
 test('a name that two values have is an error, and the others are read', async () => {
   const path = join(folder, 'twice.yaml');

@@ -1,6 +1,7 @@
 /**
  * What a value says if it is a reference, and the provider that it leads to.
  */
+import { assertProvider } from '../arguments/arguments.ts';
 import { systemClock } from '../calls/clock.ts';
 import { limitedCall } from '../calls/limited-call.ts';
 import type { ReadContext, SecretBatch, SecretProvider } from '../contract/secret-provider.ts';
@@ -64,7 +65,11 @@ export function createSchemes(targets: ReadonlyMap<string, OpenTarget>): Schemes
       const key = JSON.stringify([scheme, place]);
       const known = opening.get(key);
       if (known) return known;
-      const made = (async () => target(place ?? ''))();
+      const made = (async () => {
+        const provider = await target(place ?? '');
+        assertProvider(provider, `withReferences: what ${scheme} gives`);
+        return provider;
+      })();
       opening.set(key, made);
       try {
         opened.push(await made);

@@ -47,12 +47,26 @@ export interface OpenedFile extends ReadFile {
  */
 export function readSops(source: SopsSource, text: string): Promise<ReadFile> {
   return invalid(source, async () => {
-    const file = source.format.parse(text);
+    const file = parsed(source.format, text);
     if (file.metadata === undefined)
       throw new InvalidSops('is not encrypted by sops', 'Encrypt it with `sops encrypt`.');
     const metadata = readMetadata(file.metadata);
     return { file, metadata, rules: await rulesOf(metadata) };
   });
+}
+
+/** @throws `InvalidSops`, of a file that git could not merge with what to do about that */
+function parsed(format: SopsFormat, text: string): ParsedFile {
+  try {
+    return format.parse(text);
+  } catch (error) {
+    const isUnmerged = /^<{7} /m.test(text) && /^>{7} /m.test(text);
+    if (!isUnmerged || !(error instanceof InvalidSops)) throw error;
+    throw new InvalidSops(
+      'holds both sides of a merge that git could not make',
+      'Take one side as a whole, `git checkout --ours` or `--theirs`, and bring in what the other one changed with `keyfall migrate --from sops:COPY --to sops`.',
+    );
+  }
 }
 
 /**

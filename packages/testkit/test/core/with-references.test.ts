@@ -510,6 +510,21 @@ describe('the provider', () => {
     );
   });
 
+  test.each<[unknown]>([
+    [undefined],
+    [5],
+    [{ read: 1 }],
+    [createSecrets({ providers: [memoryProvider({ B: 'b' })] })],
+  ])('whose function gives no provider names the scheme: %#', async (given) => {
+    const open = async () => given as SecretProvider;
+    const secrets = chainOf({ A: 'store://place#B' }, { store: open });
+    const error = await failure(secrets.get('A'));
+    expect(error).toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      message: expect.stringContaining('what store gives'),
+    });
+  });
+
   test('refuses a chain in the place of a provider', () => {
     const secrets = createSecrets({ providers: [memoryProvider()] });
     expect(() => withReferences(secrets as never, {})).toThrow(/asProvider/);

@@ -83,6 +83,16 @@ export const installers = {
     assert.ok(megabytes <= 4, `the command takes ${megabytes.toFixed(1)} MB of at most 4`);
     return `the command takes ${megabytes.toFixed(1)} MB with all that it needs`;
   },
+  'npm install for Windows'(place) {
+    const { folder, run } = place('windows', { 'package.json': { private: true } });
+    const names = ['keyfall', '@keyfall/core', '@keyfall/provider-sops'];
+    run('npm', 'install', '--os=win32', '--cpu=arm64', '--loglevel=error', ...names);
+    // what asks the Credential Manager, for this machine alone
+    const libraries = readdirSync(join(folder, 'node_modules/@napi-rs'));
+    assert.deepEqual(libraries, ['keyring-win32-arm64-msvc']);
+    const megabytes = sizeOf(join(folder, 'node_modules/@napi-rs')) / 1e6;
+    return `the library for the Credential Manager takes ${megabytes.toFixed(1)} MB more`;
+  },
 };
 
 /** Bytes of all files below a folder. */

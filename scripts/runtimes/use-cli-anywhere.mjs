@@ -1,5 +1,5 @@
 // The built command on whatever system this is, Windows included: a `.env` with the line ends of Windows is read,
-// changed without touching its other lines, and given to a program. The command is that of this repository, or of the
+// changed without touching its other lines, and given to a program; an age key goes to the Credential Manager of Windows. The command is that of this repository, or of the
 // folder in which it is installed that is given.
 import assert from 'node:assert/strict';
 import { execSync, spawnSync } from 'node:child_process';
@@ -65,6 +65,21 @@ try {
     for (const given of process.env.WINEPREFIX === undefined ? all : []) {
       answer(['run', '--', '.\\tool', ...given]);
       assert.deepEqual(JSON.parse(readFileSync(join(folder, 'got'), 'utf8')), given);
+    }
+  }
+  if (process.platform === 'win32') {
+    // a user who has no key yet: theirs is in another folder
+    env.APPDATA = folder;
+    const recipient = answer(['share', 'key', '--key-in', 'keychain']).trim();
+    try {
+      const keys = readFileSync(join(folder, 'sops/age/keys.txt'), 'utf8');
+      assert.ok(keys.includes(`\n# keyfall-keychain: ${recipient}\n`));
+      assert.ok(!keys.includes('AGE-SECRET-KEY-'));
+      assert.ok(/^AGE-SECRET-KEY-1\w{58}\n$/.test(answer(['share', 'key', '--secret'])));
+    } finally {
+      const { status } = spawnSync('cmdkey', [`/delete:${recipient}.keyfall`]);
+      // Wine has no such program
+      if (process.env.WINEPREFIX === undefined) assert.equal(status, 0);
     }
   }
   if (installed !== undefined) {

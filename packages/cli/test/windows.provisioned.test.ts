@@ -20,17 +20,20 @@ const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
 const node = join(cache, 'keyfall/node-win-20.20.2/bin/node.exe');
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
 
+/** A path here as a program of Windows names it. */
+const onZ = (path: string) => `Z:${path.replaceAll('/', '\\')}`;
+
 /** The folder of what npm installs on Windows alone. */
 const lockFile = readFileSync(join(repository, 'pnpm-lock.yaml'), 'utf8');
 const [, library = ''] = /^ {2}'(@napi-rs\/keyring-win32-x64-msvc@.*)':$/m.exec(lockFile) ?? [];
 const ofWindows = join(cache, 'keyfall/windows', library, 'node_modules');
 
+/** As npm has installed the command on Windows. */
+const installed = { NODE_PATH: onZ(ofWindows) };
+
 /** Where Wine keeps its drive C and its settings. */
 let prefix = '';
 let removePrefix = async (): Promise<void> => {};
-
-/** A path here as a program of Windows names it. */
-const onZ = (path: string) => `Z:${path.replaceAll('/', '\\')}`;
 
 interface Ended {
   readonly code: number;
@@ -87,6 +90,10 @@ beforeAll(async () => {
   prefix = made.folder;
   removePrefix = made.remove;
   expect(await run('wineboot', ['--init'], prefix)).toMatchObject({ code: 0 });
+  // Debian's Wine is older than the library of random numbers that a program in Rust asks for
+  const name = 'bcryptprimitives.dll';
+  const dll = forwardingDll(name, 'ProcessPrng', 'advapi32.SystemFunction036');
+  await writeFile(join(prefix, 'drive_c/windows/system32', name), dll);
 }, 120_000);
 
 afterAll(async () => {
@@ -97,7 +104,8 @@ afterAll(async () => {
 
 test('what CI runs on Windows', { timeout: 120_000 }, async () => {
   const script = join(repository, 'scripts/runtimes/use-cli-anywhere.mjs');
-  expect(await run(node, [onZ(script)], prefix)).toEqual({ code: 0, stdout: '', stderr: '' });
+  const ended = await run(node, [onZ(script)], prefix, installed);
+  expect(ended).toEqual({ code: 0, stdout: '', stderr: '' });
 });
 
 test('run starts a batch file by its name, from PATH alone, and it gets the secrets', async () => {
@@ -236,8 +244,6 @@ test('no signal can be sent to a program', async () => {
 
 describe('the Credential Manager', () => {
   const canary = 'canary-5e0c7b';
-  /** As npm has installed the command on Windows. */
-  const installed = { NODE_PATH: onZ(ofWindows) };
   /** The user's folder of keys, as Windows names it: Wine lets no variable say where it is. */
   let folderOfKeys = '';
   const here = (path: string) => path.replaceAll('\\', '/').replace('C:', join(prefix, 'drive_c'));
@@ -259,16 +265,12 @@ describe('the Credential Manager', () => {
   }
 
   beforeAll(async () => {
-    // Debian's Wine is older than the library of random numbers that a program in Rust asks for
-    const name = 'bcryptprimitives.dll';
-    const dll = forwardingDll(name, 'ProcessPrng', 'advapi32.SystemFunction036');
-    await writeFile(join(prefix, 'drive_c/windows/system32', name), dll);
     const { stdout } = await run(node, ['-p', 'process.env.APPDATA'], prefix);
     folderOfKeys = `${stdout.trim()}\\sops`;
   });
 
   test('it has the age key, and nothing else has; a command of ours prints it', {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const { folder, keys, keyfall, withItem } = await project();
     const made = await keyfall('init', '--local');

@@ -7,6 +7,7 @@
  *
  * It needs root, as itself or by `sudo -n`.
  */
+import { realpathSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -19,7 +20,7 @@ import { type StartedProgram, startProgram } from './started-program.ts';
 /** The members of a pod's volumes that this writes. */
 interface Volume {
   readonly name: string;
-  readonly secret?: { readonly secretName: string };
+  readonly secret?: { readonly secretName: string; readonly defaultMode: number };
   readonly projected?: {
     readonly sources: readonly {
       readonly serviceAccountToken?: {
@@ -70,12 +71,14 @@ export interface Pod extends StartedProgram {
 
 /** How a pod is started here. */
 export interface PodOptions {
-  /** What the image has in the working directory. */
+  /** What the image has in the working directory. This repository is in `/srv/keyfall`. */
   readonly image: string;
   /** In the place of variables of the container, or besides. */
   readonly env: Readonly<Record<string, string>>;
   /** In the place of the container's command. */
   readonly command?: readonly string[];
+  /** The folder with the program `node`. Default: that of ours. */
+  readonly node?: string;
 }
 
 const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
@@ -102,7 +105,7 @@ export async function startPod(
   cluster: KubernetesServer,
   namespace: string,
   deployment: string,
-  { image, env, command }: PodOptions,
+  { image, env, command, node = dirname(realpathSync(process.execPath)) }: PodOptions,
 ): Promise<Pod> {
   const ask = asking(cluster);
   const { name, uid, spec } = await createPod(cluster, namespace, deployment);
@@ -152,7 +155,7 @@ export async function startPod(
 
   const { hostname, port } = new URL(cluster.address);
   const variables = {
-    PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`,
+    PATH: '/srv/node:/usr/local/bin:/usr/bin:/bin',
     KUBERNETES_SERVICE_HOST: hostname,
     KUBERNETES_SERVICE_PORT: port,
     ...Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value])),
@@ -167,10 +170,10 @@ export async function startPod(
   const script = `
     set -eu
     mount -t tmpfs -o mode=755 tmpfs /run
-    mount -t tmpfs -o mode=755 tmpfs /opt
     mount -t tmpfs -o mode=755 tmpfs /srv
     bind() { mkdir -p "$2"; mount --bind "$1" "$2"; [ -z "\${3-}" ] || mount -o remount,bind,ro "$2"; }
-    bind '${root}' /opt/keyfall
+    bind '${root}' /srv/keyfall ro
+    bind '${node}' /srv/node ro
     bind '${image}' '${container.workingDir}' ro
     ${mounts.map((mount) => `bind ${mount.map((part) => `'${part}'`).join(' ')}`).join('\n')}
     cd '${container.workingDir}'

@@ -79,13 +79,14 @@ test('each step of the page gives pods their secrets', async () => {
       });
     await writeFile(join(image, 'package.json'), '{ "type": "module" }');
     await writeFile(join(image, 'run.py'), bot);
-    await symlink('/opt/keyfall/docs/node_modules', join(image, 'node_modules'));
+    await symlink('/srv/keyfall/docs/node_modules', join(image, 'node_modules'));
     await chmod(image, 0o755);
     return image;
   }
   async function start(
     folder: string,
     command?: readonly string[],
+    node?: string,
   ): Promise<Pod & { url: string }> {
     const port = await freePort();
     const pod = await startPod(cluster, namespace, 'shop', {
@@ -93,6 +94,7 @@ test('each step of the page gives pods their secrets', async () => {
       // the page's address is of another machine, and the port may be in use on this one
       env: { VAULT_ADDR: vault.address, PORT: String(port) },
       ...(command && { command }),
+      ...(node !== undefined && { node }),
     });
     return { ...pod, url: `http://127.0.0.1:${port}` };
   }
@@ -143,6 +145,10 @@ test('each step of the page gives pods their secrets', async () => {
       await pod.printed(/The bot has of-vault pass-of-vault (?!1\n)/);
       expect(pod.spec.containers[0]?.readinessProbe).toBeUndefined();
       expect(await pod.terminate()).toBe(128 + 15);
+      const { command = [] } = pod.spec.containers[0] ?? {};
+      const alone = command.filter((word) => word !== '--watch');
+      const becoming = await start(folder, alone, cacheFolder('node-24.21.0/bin'));
+      await becoming.printed('The bot has of-vault pass-of-vault 1\n');
       await vault.request('POST', 'auth/kubernetes/role/shop', {
         bound_service_account_names: 'another',
       });
@@ -151,6 +157,8 @@ test('each step of the page gives pods their secrets', async () => {
     async 'kubectl patch deployment shop --patch-file files.yaml'(folder) {
       await serves(folder, 'of-vault', server);
       running = await start(folder);
+      const [mode] = running.spec.volumes.flatMap(({ secret }) => secret?.defaultMode ?? []);
+      expect(mode).toBe(0o440);
       await running.printed('The bot has of-vault pass-of-vault');
     },
     async 'printf another-token | kubectl create secret generic shop --from-file=TOKEN=/dev/stdin --dry-run=client -o yaml > change.yaml'() {

@@ -596,6 +596,32 @@ test('the health that is asked before a change holds the process no more than th
   ]);
 });
 
+test.each([
+  ['a standby and a node that is down', { standby: true }, true],
+  ['an active node and one that is down', { standby: false }, false],
+  ['a node that does not say what it is, and one that is down', {}, false],
+])('check reports that none leads, with %s', async (_, facts, isReported) => {
+  const nodes = [
+    await node({
+      kind: 'status',
+      status: 200,
+      body: { initialized: true, sealed: false, ...facts },
+    }),
+    await node({ kind: 'cut' }),
+  ];
+  const checks = (await providerOf(nodes).check?.(context({ limit: 4_000 }))) ?? [];
+  const found = checks.filter(({ code }) => code === 'no-active-node');
+  expect(found).toHaveLength(isReported ? 1 : 0);
+  if (isReported) expect(found[0]).toMatchObject({ subject: 'node', state: 'failing' });
+});
+
+test('check says nothing of a leader where all that are listed are standbys', async () => {
+  const standby = { initialized: true, sealed: false, standby: true };
+  const all = { kind: 'status', status: 200, body: standby } as const;
+  const checks = (await providerOf([await node(all), await node(all)]).check?.(context())) ?? [];
+  expect(checks.filter(({ code }) => code === 'no-active-node')).toEqual([]);
+});
+
 test('check reports a node that belongs to another cluster', async () => {
   const health = (cluster: string): Fault => ({
     kind: 'status',

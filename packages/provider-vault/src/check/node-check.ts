@@ -25,15 +25,45 @@ export async function checkNodes(
   const all = [address, ...nodes.filter(({ origin }) => origin !== address.origin)];
   // a node that is silent must leave time for what is still to be looked at
   const bounds = partOf(context, 2);
-  const clusters = new Map<string, string>();
-  const lines = await Promise.all(all.map((node) => nodeLine(node, client, bounds, clusters)));
+  const said = new Map<string, NodeHealth>();
+  const lines = await Promise.all(all.map((node) => nodeLine(node, client, bounds, said)));
   const usable = all.find((_, position) => lines[position]?.state === 'ready');
   // in the order in which they are listed, not that in which they answered
   const known = all.flatMap(({ origin }) => {
-    const cluster = clusters.get(origin);
-    return cluster === undefined ? [] : [{ origin, cluster }];
+    const cluster = said.get(origin)?.cluster_id;
+    return typeof cluster === 'string' && cluster !== '' ? [{ origin, cluster }] : [];
   });
-  return { lines: [...lines, ...clusterLines(known)], usable };
+  const isLost = lines.some(({ state }) => state === 'failing');
+  return {
+    lines: [...lines, ...clusterLines(known), ...(isLost ? leaderLines([...said.values()]) : [])],
+    usable,
+  };
+}
+
+/** Of what a node says of its health, what counts for the cluster. */
+interface NodeHealth {
+  readonly initialized?: unknown;
+  readonly sealed?: unknown;
+  readonly standby?: unknown;
+  readonly cluster_id?: unknown;
+}
+
+/**
+ * With too few nodes none of them leads: those that are left answer reads, and take no change. A standby itself names the last
+ * leader for as long as it runs.
+ */
+function leaderLines(said: readonly NodeHealth[]): readonly ProviderCheck[] {
+  const serving = said.filter(({ initialized, sealed }) => initialized !== false && !sealed);
+  if (serving.length === 0 || serving.some(({ standby }) => standby !== true)) return [];
+  return [
+    {
+      subject: 'node',
+      state: 'failing',
+      message: 'none of them is the active node, without which nothing can be written',
+      hint: 'Start or unseal the others: more than half of a cluster has to run. If the active node is not listed, list it in the option nodes.',
+      code: 'no-active-node',
+    },
+  ];
 }
 
 /** A node of another cluster answers as well as any, with another cluster's secrets. */
@@ -55,12 +85,12 @@ function clusterLines(
   ];
 }
 
-/** @param clusters - gets the id of the node's cluster, by the node's origin */
+/** @param said - gets what the node says, by its origin */
 async function nodeLine(
   node: VaultAddress,
   client: VaultClient,
   context: ReadContext,
-  clusters: Map<string, string>,
+  said: Map<string, NodeHealth>,
 ): Promise<ProviderCheck> {
   const subject = 'node';
   const { origin } = node;
@@ -69,9 +99,9 @@ async function nodeLine(
   const found = classify(result, client.subject);
   if (found.kind === 'error')
     return { ...failing(subject, found.error, found.fault), facts: { address: origin } };
-  const { initialized, sealed, standby, cluster_id } =
-    (result.kind === 'answer' && result.body) || {};
-  if (typeof cluster_id === 'string' && cluster_id !== '') clusters.set(origin, cluster_id);
+  const health: NodeHealth = (result.kind === 'answer' && result.body) || {};
+  const { initialized, sealed, standby } = health;
+  said.set(origin, health);
   const hint = (command: string) => `${command} -address=${origin}`;
   if (initialized === false)
     return {

@@ -460,7 +460,7 @@ describe('writing', () => {
     const provider = open({ address: relay.address, path, token });
     expect(await write(provider, { A: value })).toMatchObject({ version: '3' });
     const { entries, revision } = await read(provider);
-    expect([entries.get('A')?.value, entries.get('B')?.value]).toEqual([value, 'late']);
+    expect([entries.get('A'), entries.get('B')]).toMatchObject([{ value }, { value: 'late' }]);
     const error = await errorOf(write(provider, { A: 'newer' }, revision), token);
     expect(error).toMatchObject({ code: 'ERR_SECRET_CONFLICT', applied: 'no' });
   });

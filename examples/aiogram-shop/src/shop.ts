@@ -72,7 +72,8 @@ function redisLogin({ config, live }: Settings, secrets: Secrets): RedisLogin | 
   return {
     host: config.REDIS_HOST,
     password: () => live.REDIS_PASSWORD,
-    refresh: () => secrets.refresh(),
+    // it may be asked while the bot ends
+    refresh: () => secrets.refresh().catch(() => {}),
   };
 }
 

@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { testFolder } from '../../../test/test-folder.ts';
@@ -43,6 +44,23 @@ async function closedWithOrder(password: string | undefined): Promise<void> {
   database.close();
 }
 
+/** Ends a program in a transaction whose pages are in the file already, so that its journal is needed. */
+async function crashIn(path: string): Promise<void> {
+  const program = `
+    const database = new (require('libsql'))(process.argv[1], { encryptionKey: 'canary-one' });
+    database.pragma('cache_size = 1');
+    database.exec('BEGIN');
+    database.exec('UPDATE orders SET total = 0');
+    for (let row = 0; row < 500; row += 1)
+      database.prepare('INSERT INTO order_lines VALUES (1, ?, 1, 1)').run('x'.repeat(500));
+    process.kill(process.pid, 'SIGKILL');`;
+  const { signal } = spawnSync(process.execPath, ['-e', program, path], {
+    cwd: import.meta.dirname,
+  });
+  expect(signal).toBe('SIGKILL');
+  expect(await readdir(dirname(path))).toContain(`${basename(path)}-journal`);
+}
+
 describe('a database with DB_ENCRYPTION', () => {
   it('is nothing but noise in its file, and opens with its password alone', async () => {
     await closedWithOrder('canary-one');
@@ -85,6 +103,28 @@ describe('a database with DB_ENCRYPTION', () => {
     again.close();
     expect(lines).toHaveLength(2);
     expect(lines.join()).not.toContain('canary');
+  });
+
+  it('has what was committed before a crash, although the password changed before the next start', async () => {
+    await closedWithOrder('canary-one');
+    await crashIn(file);
+    const database = await openWith('canary-two', 'canary-one');
+    expect(database.all('SELECT total FROM orders')).toEqual([{ total: product.price }]);
+    expect(database.all('SELECT count(*) AS lines FROM order_lines')).toEqual([{ lines: 1 }]);
+    expect(database.all('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+    database.close();
+  });
+
+  it('is not disturbed by what a crash has left of an earlier change', async () => {
+    const database = await openWith('canary-one');
+    placeOrder(database);
+    await copyFile(file, `${file}.reencrypted`);
+    await crashIn(`${file}.reencrypted`);
+    expect(placeOrder(database)).toBe(2);
+    expect(database.changePassword('canary-two')).toBe(true);
+    expect(placeOrder(database)).toBe(3);
+    database.close();
+    expect(await readdir(dirname(file))).toEqual([basename(file)]);
   });
 
   it('keeps its password where the copy cannot be made', async () => {

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecrets, memoryProvider } from '@keyfall/core';
+import Sqlite from 'libsql';
 import { expect, it } from 'vitest';
 import { testFolder } from '../../../test/test-folder.ts';
 import { secretNames, settingNames } from '../src/config.ts';
-import { createLog } from '../src/log.ts';
+import { createLog, describeError, ShopError } from '../src/log.ts';
 import { canaries, settings } from './fixtures.ts';
 
 it('writes lines of JSON without a secret, even where one gets into a line', async () => {
@@ -24,4 +25,10 @@ it('writes lines of JSON without a secret, even where one gets into a line', asy
 
 it('counts every setting that holds a canary among the secrets', () => {
   expect([...secretNames].sort()).toEqual(Object.keys(canaries).sort());
+});
+
+it('describes a failure of the database by its code, and one of our own by its message', () => {
+  const error = new Sqlite.SqliteError(`near "${canaries.DB_PASS}"`, 'SQLITE_FULL', 13);
+  expect(describeError(error)).toBe('the database answered SQLITE_FULL');
+  expect(describeError(new ShopError('Redis does not listen'))).toBe('Redis does not listen');
 });

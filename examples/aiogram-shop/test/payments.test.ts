@@ -1,20 +1,13 @@
-import { createHmac } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { createSecrets, memoryProvider, type Secrets } from '@keyfall/core';
 import { freePort } from '@keyfall/testkit';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { parseConfig } from '../src/config.ts';
 import { describeError } from '../src/log.ts';
 import { openPayments, type Payments } from '../src/payments.ts';
 import { canaries, leaksIn, settings } from './fixtures.ts';
+import { type KryptoExpress, signatureOf, startKryptoExpress } from './krypto-express.ts';
 
-/** A stand-in for KryptoExpress, which no test can ask: accepts one key, and notes what it was asked. */
-let api: {
-  key: string;
-  answer: { status: number; body: string };
-  readonly asked: { key: unknown; body: Record<string, unknown> }[];
-};
+let krypto: KryptoExpress;
 let secrets: Secrets;
 let payments: Payments;
 let before: string[];
@@ -27,31 +20,12 @@ let changeInStore: (name: string, value: string) => Promise<unknown>;
 
 beforeEach(async () => {
   before = [];
-  api = {
-    key: canaries[KEY],
-    answer: {
-      status: 200,
-      body: '{"id":555,"cryptoAmount":0.0001,"address":"bc1q","isPaid":false}',
-    },
-    asked: [],
-  };
-  const server = createServer(async (request, response) => {
-    let text = '';
-    for await (const chunk of request) text += chunk;
-    const key = request.headers['x-api-key'];
-    api.asked.push({ key, body: JSON.parse(text) });
-    const isAccepted = request.url === '/payment' && key === api.key;
-    response.writeHead(isAccepted ? api.answer.status : 401);
-    response.end(isAccepted ? api.answer.body : `no such key: ${key}`);
-  }).listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  onTestFinished(() => void server.close());
+  krypto = await startKryptoExpress(canaries[KEY]);
   const store = memoryProvider(settings);
   secrets = createSecrets({ providers: [store], ttl: '1h' });
   const others = createSecrets({ providers: [store] });
   changeInStore = (name, value) => others.set(name, value);
-  const { port } = server.address() as AddressInfo;
-  payments = await open(`http://127.0.0.1:${port}`);
+  payments = await open(krypto.url);
 });
 
 function open(url: string): Promise<Payments> {
@@ -67,18 +41,14 @@ function open(url: string): Promise<Payments> {
   return openPayments(config, { secrets, earlier }, () => {});
 }
 
-/** As KryptoExpress signs: without the white space. */
-const sign = (body: string, secret: string) =>
-  createHmac('sha512', secret).update(body.replaceAll(/\s/g, '')).digest('hex');
-
 describe('a payment', () => {
   it('is asked for with the key, and with the secret that its events are signed with', async () => {
     expect(await payments.request(order)).toEqual({
-      id: 555,
+      id: 1,
       cryptoAmount: 0.0001,
-      address: 'bc1q',
+      address: 'bc1q-1',
     });
-    expect(api.asked).toEqual([
+    expect(krypto.asked).toEqual([
       {
         key: canaries[KEY],
         body: {
@@ -95,29 +65,37 @@ describe('a payment', () => {
 
   it('is asked for again with the newest key, if the one that is known is refused', async () => {
     await payments.request(order);
-    api.key = 'canary-krypto-key-2';
-    await changeInStore(KEY, api.key);
-    expect(await payments.request(order)).toMatchObject({ id: 555 });
-    expect(await payments.request(order)).toMatchObject({ id: 555 });
-    const keys = api.asked.map(({ key }) => key);
-    expect(keys).toEqual([canaries[KEY], canaries[KEY], api.key, api.key]);
+    krypto.key = 'canary-krypto-key-2';
+    await changeInStore(KEY, krypto.key);
+    expect(await payments.request(order)).toMatchObject({ id: 2 });
+    expect(await payments.request(order)).toMatchObject({ id: 3 });
+    const keys = krypto.asked.map(({ key }) => key);
+    expect(keys).toEqual([canaries[KEY], canaries[KEY], krypto.key, krypto.key]);
   });
 
   it.each([
     [
       'a key that is refused',
-      () => (api.key = 'another'),
+      () => (krypto.key = 'another'),
       /does not accept KRYPTO_EXPRESS_API_KEY/,
     ],
-    ['an error', () => (api.answer.status = 500), /answered 500/],
-    ['what is no payment', () => (api.answer.body = '{"id":"x"}'), /what is no payment/],
-    ['what is no JSON', () => (api.answer.body = '<html>'), /what is no payment/],
+    ['an error', () => (krypto.answer = { status: 500, body: '' }), /answered 500/],
+    [
+      'what is no payment',
+      () => (krypto.answer = { status: 200, body: '{"id":"x"}' }),
+      /what is no payment/,
+    ],
+    [
+      'what is no JSON',
+      () => (krypto.answer = { status: 200, body: '<html>' }),
+      /what is no payment/,
+    ],
   ])('is not asked for twice after %s', async (_what, prepare, message) => {
     prepare();
     const error = await payments.request(order).catch((thrown: unknown) => thrown);
     expect(describeError(error)).toMatch(message);
     expect(leaksIn(`${(error as Error).stack}`)).toEqual([]);
-    expect(api.asked).toHaveLength(1);
+    expect(krypto.asked).toHaveLength(1);
   });
 
   it('is not asked for while KryptoExpress cannot be reached', async () => {
@@ -130,12 +108,12 @@ describe('a payment', () => {
 
 describe('an event', () => {
   const body = '{ "id": 555,\n  "isPaid": true, "hash": "f00" }';
-  const read = (secret: string) => payments.read(body, sign(body, secret));
+  const read = (secret: string) => payments.read(body, signatureOf(body, secret));
 
   it('counts if the secret of now has signed it', async () => {
     expect(await read(canaries[SECRET])).toEqual({ id: 555, isPaid: true });
     expect(await read('another')).toBeUndefined();
-    const signature = sign(body, canaries[SECRET]);
+    const signature = signatureOf(body, canaries[SECRET]);
     for (const wrong of [undefined, '', 'xyz', signature.slice(2), `${signature}00`, [signature]])
       expect(await payments.read(body, wrong)).toBeUndefined();
     expect(await payments.read('{"id":556,"isPaid":true}', signature)).toBeUndefined();
@@ -161,7 +139,7 @@ describe('an event', () => {
   });
 
   it('is refused if it says nothing about a payment, although it is signed', async () => {
-    const signed = sign('[]', canaries[SECRET]);
+    const signed = signatureOf('[]', canaries[SECRET]);
     await expect(payments.read('[]', signed)).rejects.toThrow();
   });
 });

@@ -23,6 +23,8 @@ export interface ShopProcess {
   signal(name: NodeJS.Signals): void;
   /** Where it was started; its database is in `data`. */
   readonly directory: string;
+  /** Changes what stands in `.env`. */
+  writeEnv(values: Readonly<Record<string, string>>): Promise<void>;
   /** Ends it, and removes its directory. */
   dispose(): Promise<void>;
 }
@@ -41,10 +43,11 @@ export async function startShopProcess({
   directory: given,
 }: ShopProcessOptions): Promise<ShopProcess> {
   const directory = given ?? (await mkdtemp(join(tmpdir(), 'shop-')));
-  if (file !== undefined) {
-    const text = Object.entries(file).map(([name, value]) => `${name}='${value}'\n`);
+  const writeEnv = async (values: Readonly<Record<string, string>>) => {
+    const text = Object.entries(values).map(([name, value]) => `${name}='${value}'\n`);
     await writeFile(join(directory, '.env'), text.join(''), { mode: 0o600 });
-  }
+  };
+  if (file !== undefined) await writeEnv(file);
   const child: ChildProcess = spawn(process.execPath, [main], {
     cwd: directory,
     env: { PATH: process.env['PATH'], ...environment },
@@ -61,6 +64,7 @@ export async function startShopProcess({
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   return {
     directory,
+    writeEnv,
     ended,
     output,
     raw: () => raw,

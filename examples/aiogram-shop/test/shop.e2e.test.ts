@@ -1,12 +1,13 @@
 /** The built bot against a Telegram on this machine and a real Vault-compatible server. */
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { testFolder } from '../../../test/test-folder.ts';
 import {
   type BotCall,
   startTelegramStub,
@@ -14,6 +15,7 @@ import {
 } from '../src/testing/telegram-stub.ts';
 import { texts } from '../src/texts/texts.ts';
 import { admin, canaries, customer, leaksIn, settings } from './fixtures.ts';
+import { signatureOf, startKryptoExpress } from './krypto-express.ts';
 import { type ShopProcess, type ShopProcessOptions, startShopProcess } from './shop-process.ts';
 
 let telegram: TelegramStub;
@@ -194,6 +196,53 @@ describe('as a webhook', () => {
     expect(await shop.ended).toBe(0);
   });
 
+  it('takes payments with the key and the secret of now, each changed while it runs', async () => {
+    const krypto = await startKryptoExpress(canaries.KRYPTO_EXPRESS_API_KEY);
+    const file = { ...production, KRYPTO_EXPRESS_API_URL: krypto.url, KEYFALL_TTL: '1h' };
+    const shop = await startShop({ file });
+    await shop.says(/ listens on /);
+    const at = /listens on (127\.0\.0\.1:\d+)/.exec(shop.output())?.[1];
+    const press = async (data: string) => {
+      const from = telegram.calls.length;
+      const headers = { 'X-Telegram-Bot-Api-Secret-Token': canaries.WEBHOOK_SECRET_TOKEN };
+      const body = JSON.stringify(telegram.pressUpdate(customer, data));
+      await fetch(`http://${at}/telegram`, { method: 'POST', headers, body });
+      await telegram.waitFor(({ method }) => method === 'answerCallbackQuery', from);
+      return telegram.calls.slice(from).find(({ method }) => method === 'editMessageText');
+    };
+    const pay = (id: number, secret: string) =>
+      fetch(`http://${at}/telegramcryptoprocessing/event`, {
+        method: 'POST',
+        headers: { 'X-Signature': signatureOf(`{"id":${id},"isPaid":true}`, secret) },
+        body: `{ "id": ${id}, "isPaid": true }`,
+      });
+
+    await press('add:mint');
+    expect((await press('order:'))?.payload['text']).toMatch(/pay 0\.0001 BTC to\nbc1q-1$/);
+    expect((await pay(1, 'forged')).status).toBe(403);
+    expect((await pay(1, canaries.KRYPTO_EXPRESS_API_SECRET)).status).toBe(200);
+    await telegram.waitFor(({ payload }) => payload['text'] === texts.en.paid(1));
+
+    krypto.key = 'canary-krypto-key-2';
+    await shop.writeEnv({
+      TELEGRAM_API_ROOT: telegram.apiRoot,
+      ...file,
+      KRYPTO_EXPRESS_API_KEY: krypto.key,
+    });
+    await press('add:mint');
+    expect((await press('order:'))?.payload['text']).toMatch(/bc1q-2$/);
+
+    krypto.key = 'canary-that-no-store-has';
+    await press('add:mint');
+    expect((await press('order:'))?.payload['text']).toContain(texts.en.payLater);
+    expect(shop.output()).toMatch(
+      /^No payment for order 3: .*does not accept KRYPTO_EXPRESS_API_KEY\.$/m,
+    );
+    const data = await readFile(join(shop.directory, 'data/database.db'), 'latin1');
+    expect(data).toContain('mint');
+    for (const text of [shop.raw(), data]) expect(text).not.toContain('canary');
+  });
+
   it('says which address it cannot listen on', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => taken.once('listening', resolve));
@@ -324,9 +373,11 @@ describe('with Vault', () => {
 
   it('prefers Vault to the environment and the file, and names what is wrong there', async () => {
     await store({ ...settings, PAGE_ENTRIES: 'many' });
+    const tokenFile = join(await testFolder(), 'token');
+    await writeFile(tokenFile, vault.token);
     const shop = await startShop({
       file: { ...settings, ...pointer() },
-      environment: { VAULT_TOKEN: vault.token, PAGE_ENTRIES: '8' },
+      environment: { VAULT_TOKEN_PATH: tokenFile, PAGE_ENTRIES: '8' },
     });
     expect(await shop.ended).toBe(2);
     expect(shop.output()).toMatch(/^The shop cannot run: 1 .*PAGE_ENTRIES \(from vault\) /m);

@@ -38,6 +38,8 @@ export interface TelegramStub {
   press(user: number, data: string, messageId?: number): number;
   /** An update as `say` makes it, for posting to a webhook; it is not queued. */
   messageUpdate(user: number, text: string): Record<string, unknown>;
+  /** The same of a button that is pressed. */
+  pressUpdate(user: number, data: string): Record<string, unknown>;
   /**
    * The first call from `from` on that `matches`, waiting for it if need be.
    * @throws if none came within ten seconds, naming what came instead
@@ -183,6 +185,21 @@ export async function startTelegramStub({
     };
   }
 
+  function pressUpdate(user: number, data: string, messageId = 1, updateId?: number) {
+    if (updateId === undefined) lastUpdate += 1;
+    const id = updateId ?? lastUpdate;
+    return {
+      update_id: id,
+      callback_query: {
+        id: String(id),
+        from: customerOf(user),
+        chat_instance: '1',
+        data,
+        message: messageOf(user, '…', me, messageId),
+      },
+    };
+  }
+
   async function waitFor(matches: (call: BotCall) => boolean, from = 0): Promise<BotCall> {
     return new Promise((resolve, reject) => {
       const end = () => {
@@ -213,17 +230,9 @@ export async function startTelegramStub({
     messageUpdate,
     waitFor,
     say: (user, text) => push((updateId) => messageUpdate(user, text, updateId)),
-    press: (user, data, messageId = 1) =>
-      push((updateId) => ({
-        update_id: updateId,
-        callback_query: {
-          id: String(updateId),
-          from: customerOf(user),
-          chat_instance: '1',
-          data,
-          message: messageOf(user, '…', me, messageId),
-        },
-      })),
+    pressUpdate,
+    press: (user, data, messageId) =>
+      push((updateId) => pressUpdate(user, data, messageId, updateId)),
     async ask(user, text) {
       const from = calls.length;
       stub.say(user, text);

@@ -309,7 +309,16 @@ describe('with Vault', () => {
       store({ ...settings, TELEGRAM_API_ROOT: telegram.apiRoot, DB_ENCRYPTION: 'true', DB_PASS });
     const start = async (directory?: string) => {
       const shop = await startShop({
-        ...(directory ? { directory } : { file: { ...pointer(), KEYFALL_TTL: '100ms' } }),
+        ...(directory
+          ? { directory }
+          : {
+              file: {
+                ...settings,
+                ...pointer(),
+                DB_PASS: 'canary-db-of-the-file',
+                KEYFALL_TTL: '100ms',
+              },
+            }),
         environment: { VAULT_TOKEN: vault.token },
       });
       await shop.says(polls);
@@ -330,6 +339,9 @@ describe('with Vault', () => {
         const changed = Array(round + 1).fill('The database has its new password\\.');
         await first.says(new RegExp(changed.join('[^]*')));
       }
+      await vault.request('DELETE', `${mount}/data/aiogram-shop`);
+      await first.says(/^The database keeps its password/m);
+      await vault.request('POST', `${mount}/undelete/aiogram-shop`, { versions: [3] });
       await end(first);
 
       await encrypted('canary-db-4');

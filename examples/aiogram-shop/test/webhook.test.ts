@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startWebhook, type Webhook } from '../src/webhook.ts';
+import { healthOf, startWebhook, type Webhook } from '../src/webhook.ts';
 import { canaries } from './fixtures.ts';
 
 const secretToken = canaries.WEBHOOK_SECRET_TOKEN;
@@ -39,6 +39,23 @@ async function post({ path = '/hook', method = 'POST', token, body }: Post): Pro
   });
   return answer.status;
 }
+
+describe('healthOf', () => {
+  it.each([
+    ['ready', undefined, 'ok'],
+    ['ready', 'ready', 'ok'],
+    ['ready', 'unreachable', 'degraded'],
+    ['ready', 'refused', 'degraded'],
+    ['failing', 'ready', 'degraded'],
+  ] as const)('has a store that is %s and a Redis that is %s: %s', (state, redis, status) => {
+    const store = { provider: 'vault', store: 'vault', state, breaker: 'closed', hits: 0 } as const;
+    expect(healthOf([store], redis)).toEqual({
+      status,
+      providers: [{ provider: 'vault', state }],
+      ...(redis && { redis }),
+    });
+  });
+});
 
 describe('startWebhook', () => {
   it('handles an update that carries the secret token', async () => {

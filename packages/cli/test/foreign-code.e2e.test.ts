@@ -237,8 +237,10 @@ describe('keyfall trust', () => {
     expect((await run(['get', 'A'], within)).code).toBe(2);
     expect(await run(['trust'], within)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('XDG_STATE_HOME'),
+      stderr: expect.stringMatching(/which lies within \S+ itself\. Set XDG_STATE_HOME/),
     });
+    // the folder is named, and not the configuration in it
+    expect((await run(['trust'], within)).stderr).not.toContain('keyfall.config');
     expect(await isStolen()).toBe(false);
   });
 

@@ -44,7 +44,7 @@ export async function trust(path: string): Promise<string> {
   if (!isOutside(now))
     throw new SecretError(
       'ERR_SECRET_CONFIG',
-      `what you trust is kept in ${printable(stateFolder())}, which lies within ${printable(now.path)} itself`,
+      `what you trust is kept in ${printable(stateFolder())}, which lies within ${printable(folderOf(now))} itself`,
       { hint: 'Set XDG_STATE_HOME to a folder outside of it.' },
     );
   const record = recordOf(now.path);
@@ -113,8 +113,13 @@ function recordOf(realPath: string): string {
 }
 
 /** A repository in a home folder must not bring its own trust along. */
-function isOutside({ path, content }: Trusted): boolean {
-  return !isInside(content === 'folder' ? path : dirname(path), recordOf(path));
+function isOutside(trusted: Trusted): boolean {
+  return !isInside(folderOf(trusted), recordOf(trusted.path));
+}
+
+/** The folder that whoever changes what is trusted can write to. */
+function folderOf({ path, content }: Trusted): string {
+  return content === 'folder' ? path : dirname(path);
 }
 
 /** What a record says; one that another user put there says nothing. */

@@ -45,14 +45,28 @@ test('no file is made where it has to be in a keychain', async () => {
   await expect(access(join(home, '.config'))).rejects.toThrow('ENOENT');
 });
 
+test('in a session without the program that asks its keychain it is in a file, and the program is named', async () => {
+  environment = { HOME: home, PATH: home, XDG_RUNTIME_DIR: home };
+  await expect(ownAgeKey({ environment, place: 'keychain' })).rejects.toMatchObject({
+    code: 'ERR_SECRET_UNAVAILABLE',
+    message: expect.stringContaining('secret-tool'),
+  });
+  const { recipient, madeCommand, missing } = await ownAgeKey({ environment });
+  expect([madeCommand, missing]).toEqual([undefined, expect.stringContaining('secret-tool')]);
+  expect(await opens(recipient)).toBe(true);
+});
+
 test('on Windows without the library for its keychain it is in a file, and one in the keychain is not taken for missing', async () => {
   vi.spyOn(process, 'platform', 'get').mockReturnValue('win32');
   environment = { ...environment, APPDATA: home };
   await expect(ownAgeKey({ environment, place: 'keychain' })).rejects.toMatchObject({
     code: 'ERR_SECRET_UNAVAILABLE',
+    message: expect.stringContaining('@napi-rs/keyring-win32-'),
   });
-  const { recipient, madeFile = '', madeCommand } = await ownAgeKey({ environment });
+  const made = await ownAgeKey({ environment });
+  const { recipient, madeFile = '', madeCommand } = made;
   expect([madeFile, madeCommand]).toEqual([join(home, 'sops/age/keys.txt'), undefined]);
+  expect(made.missing).toContain('@napi-rs/keyring-win32-');
   expect(await opens(recipient)).toBe(true);
   await writeFile(madeFile, `# keyfall-keychain: ${recipient}\r\n`);
   await expect(ownAgeKey({ environment })).rejects.toMatchObject({

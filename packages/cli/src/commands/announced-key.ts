@@ -13,7 +13,7 @@ export async function announcedKey(
 ): Promise<OwnAgeKey> {
   const { ownAgeKey } = await import('@keyfall/provider-sops');
   const key = await ownAgeKey({ place, signal });
-  const { madeFile, madeCommand } = key;
+  const { madeFile, madeCommand, missing } = key;
   if (madeFile === undefined) {
     if (place !== undefined) notice('you have an age key already, which stays where it is.');
     return key;
@@ -25,7 +25,8 @@ export async function announcedKey(
     report(`\`${madeCommand}\` prints the key, and is what sops needs as SOPS_AGE_KEY_CMD.`);
     return key;
   }
-  const why = place === undefined ? ', since no keychain took it' : '';
+  const because = missing === undefined ? 'no keychain took it' : `the keychain ${missing}`;
+  const why = place === undefined ? `, since ${because}` : '';
   report(`made an age key for you in ${file}${why}. ${copy}`);
   if (isInside(currentFolder(), madeFile)) notice(`${file} is in this folder: do not commit it.`);
   return key;

@@ -124,20 +124,21 @@ export function keychainLine(recipient: string): string {
 /**
  * Stores a key, and reads it back. What is there under its name stays as it is. Never throws.
  *
- * @returns whether the keychain has given it back
+ * @returns whether the keychain has given it back; if it could not be asked, the clause that says why
  */
 export async function storeInKeychain(
   recipient: string,
   key: string,
   environment: Environment,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<{ readonly isStored: boolean; readonly missing?: string }> {
   const keychain = keychains[process.platform];
-  if (!keychain?.mayBeThere(environment)) return false;
+  if (!keychain?.mayBeThere(environment)) return { isStored: false };
   const found = await keychain.read(recipient, environment, signal);
-  if (found.output !== undefined) return false;
+  if (found.output !== undefined) return { isStored: false };
+  if (found.isMissing) return { isStored: false, missing: keychain.missing };
   // its exit code may be that of another command: `security -i` is a shell
   await keychain.store(recipient, key, environment, signal);
   const { output } = await keychain.read(recipient, environment, signal);
-  return output?.trim() === key;
+  return { isStored: output?.trim() === key };
 }

@@ -20,6 +20,11 @@ export interface OwnAgeKey {
    * `SOPS_AGE_KEY_CMD` of the real sops.
    */
   readonly madeCommand: string | undefined;
+  /**
+   * Set if the key was made in a file because a keychain could not be asked: a clause for people that says what is missing, and whose
+   * subject is the keychain.
+   */
+  readonly missing?: string | undefined;
 }
 
 /** Where a new key is kept. */
@@ -54,19 +59,27 @@ export async function findOrMakeAgeKey(
   // before a keychain has a key that no file refers to
   if (await isThere(path)) throw withoutKey(path);
   const limited = AbortSignal.any([signal, AbortSignal.timeout(keychainTime)]);
-  const inKeychain =
-    place !== 'file' && (await storeInKeychain(recipient, key, environment, limited));
+  const { isStored, missing } =
+    place === 'file'
+      ? { isStored: false }
+      : await storeInKeychain(recipient, key, environment, limited);
   if (signal.aborted) throw new SecretError('ERR_SECRET_ABORTED', 'no age key was made: aborted');
-  if (place === 'keychain' && !inKeychain)
-    throw new SecretError('ERR_SECRET_UNAVAILABLE', 'there is no keychain that takes an age key', {
-      provider: 'sops',
-      hint: 'It must be that of macOS, of Windows, or of a session of Linux with `secret-tool`, and unlocked. A file takes one everywhere.',
-    });
+  if (place === 'keychain' && !isStored)
+    throw new SecretError(
+      'ERR_SECRET_UNAVAILABLE',
+      missing === undefined
+        ? 'there is no keychain that takes an age key'
+        : `the keychain ${missing}`,
+      {
+        provider: 'sops',
+        hint: 'It must be that of macOS, of Windows, or of a session of Linux with `secret-tool`, and unlocked. A file takes one everywhere.',
+      },
+    );
   // as age-keygen writes it
   const head = `# created: ${new Date().toISOString()}\n# public key: ${recipient}\n`;
-  await createKeyFile(path, `${head}${inKeychain ? keychainLine(recipient) : key}\n`);
-  const madeCommand = inKeychain ? systemKeychain()?.command(recipient) : undefined;
-  return { recipient, madeFile: path, madeCommand };
+  await createKeyFile(path, `${head}${isStored ? keychainLine(recipient) : key}\n`);
+  const madeCommand = isStored ? systemKeychain()?.command(recipient) : undefined;
+  return { recipient, madeFile: path, madeCommand, missing };
 }
 
 async function createKeyFile(path: string, text: string): Promise<void> {

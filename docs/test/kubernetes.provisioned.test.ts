@@ -73,9 +73,9 @@ test('each step of the page gives pods their secrets', async () => {
   async function imageOf(folder: string): Promise<string> {
     const image = await mkdtemp(join(tmpdir(), 'keyfall-image-'));
     onTestFinished(() => rm(image, { recursive: true, force: true }));
-    for (const file of ['server.js', 'secrets.js', 'keyfall.config.js'])
+    for (const file of ['server.js', 'secrets.js', 'keyfall.config.js', 'both.config.js'])
       await cp(join(folder, file), join(image, file)).catch((error) => {
-        if (file !== 'keyfall.config.js') throw error; // it comes later on the page
+        if (!file.endsWith('.config.js')) throw error; // it comes later on the page
       });
     await writeFile(join(image, 'package.json'), '{ "type": "module" }');
     await writeFile(join(image, 'run.py'), bot);
@@ -86,13 +86,13 @@ test('each step of the page gives pods their secrets', async () => {
   async function start(
     folder: string,
     command?: readonly string[],
-    node?: string,
+    { node, address = vault.address }: { node?: string; address?: string } = {},
   ): Promise<Pod & { url: string }> {
     const port = await freePort();
     const pod = await startPod(cluster, namespace, 'shop', {
       image: await imageOf(folder),
       // the page's address is of another machine, and the port may be in use on this one
-      env: { VAULT_ADDR: vault.address, PORT: String(port) },
+      env: { VAULT_ADDR: address, PORT: String(port) },
       ...(command && { command }),
       ...(node !== undefined && { node }),
     });
@@ -147,7 +147,8 @@ test('each step of the page gives pods their secrets', async () => {
       expect(await pod.terminate()).toBe(128 + 15);
       const { command = [] } = pod.spec.containers[0] ?? {};
       const alone = command.filter((word) => word !== '--watch');
-      const becoming = await start(folder, alone, cacheFolder('node-24.21.0/bin'));
+      const node = cacheFolder('node-24.21.0/bin');
+      const becoming = await start(folder, alone, { node });
       await becoming.printed('The bot has of-vault pass-of-vault 1\n');
       await vault.request('POST', 'auth/kubernetes/role/shop', {
         bound_service_account_names: 'another',
@@ -161,10 +162,17 @@ test('each step of the page gives pods their secrets', async () => {
       expect(mode).toBe(0o440);
       await running.printed('The bot has of-vault pass-of-vault');
     },
-    async 'printf another-token | kubectl create secret generic shop --from-file=TOKEN=/dev/stdin --dry-run=client -o yaml > change.yaml'() {
+    async 'printf another-token | kubectl create secret generic shop --from-file=TOKEN=/dev/stdin --dry-run=client -o yaml > change.yaml'(
+      folder,
+    ) {
       await running?.sync();
       await running?.printed('The bot has another-token pass-of-vault');
       expect(await running?.terminate()).toBe(128 + 15);
+      const keyfall = ['node_modules/.bin/keyfall', '--config', 'both.config.js', 'run', '--'];
+      const both = [...keyfall, 'python3', 'run.py'];
+      const fallen = await start(folder, both, { address: 'http://127.0.0.1:1' });
+      await fallen.printed('The bot has another-token pass-of-vault');
+      expect(await (await start(folder, both)).ended).toBe(4);
     },
     async 'kubectl apply -f role.yaml'(folder) {
       await serves(folder, 'another-token', server);
@@ -194,4 +202,4 @@ test('each step of the page gives pods their secrets', async () => {
     },
   );
   expect(taken).toEqual(Object.keys(steps));
-}, 60_000);
+}, 180_000);

@@ -10,6 +10,9 @@ export async function startChromium() {
     args: [
       '--no-sandbox', // which refuses root, as whom a container runs it
       '--disable-gpu',
+      // else text lies a part of a pixel elsewhere from one time to the next
+      '--font-render-hinting=none',
+      '--disable-font-subpixel-positioning',
       '--disable-quic',
       '--no-first-run',
       '--disable-background-networking',
@@ -56,7 +59,6 @@ export async function photographUi(browser, server, folder) {
     await page.mouse.move(0, 0);
     const photograph = async () =>
       page.screenshot({ clip: await page.evaluate(surroundings, shown), animations: 'disabled' });
-    await page.evaluate(layOut);
     // until nothing moves any more
     let [before, now] = [await photograph(), await photograph()];
     while (!now.equals(before)) [before, now] = [now, await photograph()];
@@ -96,13 +98,6 @@ export async function photographUi(browser, server, folder) {
   await picture('policy');
   await page.unrouteAll({ behavior: 'ignoreErrors' });
   await page.close();
-}
-
-/** In the page: lays all of it out anew. What came into a page that was there already can lie a part of a pixel elsewhere. */
-function layOut() {
-  document.body.style.display = 'none';
-  document.body.getBoundingClientRect();
-  document.body.style.display = '';
 }
 
 /** In the page: as wide as these elements, and as high as what is shown in them, with a margin. */

@@ -27,7 +27,7 @@ const here = (path: string) => join(import.meta.dirname, path);
 async function targetOf(entry: NamedProvider) {
   const defaults = { profile: undefined, ofDotenv: {} };
   const targets = await referenceTargets(loaded, { it: entry }, ['references'], defaults);
-  return targets['it'];
+  return targets.byScheme['it'];
 }
 
 test.each<[NamedProvider, string, string]>([
@@ -45,6 +45,18 @@ test.each<[NamedProvider, string, string]>([
   const target = await targetOf(entry);
   const provider = await (target as (place: string) => Promise<SecretProvider>)(place);
   expect(provider.store).toContain(store);
+});
+
+test.each<[NamedProvider, string]>([
+  [{ provider: 'aws-secrets-manager' }, 'AWS_SECRET_ACCESS_KEY'],
+  [{ provider: 'aws-parameter-store' }, 'AWS_SECRET_ACCESS_KEY'],
+  [{ provider: 'gcp-secret-manager' }, 'GOOGLE_APPLICATION_CREDENTIALS'],
+  [{ provider: 'exec', command: ['op'], credentialVariables: ['OP_TOKEN'] }, 'OP_TOKEN'],
+])('%j has its credentials in %s before anything refers to it', async (entry, variable) => {
+  const defaults = { profile: undefined, ofDotenv: {} };
+  const entries = { it: entry, other: { provider: 'vault' } } as const;
+  const targets = await referenceTargets(loaded, entries, ['references'], defaults);
+  expect(await targets.credentialVariables()).toContain(variable);
 });
 
 test.each<[NamedProvider, string]>([

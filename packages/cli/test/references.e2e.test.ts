@@ -170,6 +170,21 @@ describe('a program that is started', () => {
     expect(inherited.code).toBe(5);
   });
 
+  test('gets no credential of a store that another reference leads to, whichever is read first', async () => {
+    const helper = { provider: 'exec', command: ['./helper', '{name}'] };
+    const { run } = await project("FIRST='env://OP_TOKEN'\nX='exec://X'\n", {
+      references: {
+        env: { provider: 'env' },
+        exec: { ...helper, credentialVariables: ['OP_TOKEN'] },
+      },
+    });
+    const given = { OP_TOKEN: canary };
+    const started = await run(['run', '--', 'sh', '-c', 'echo "$FIRST $X"'], given);
+    expect(started.code).toBe(5);
+    expect(started.output).not.toContain(canary);
+    expect((await run(['get', 'FIRST'], given)).output).not.toContain(canary);
+  });
+
   test('gets none of them by a prefix that leaves a part of the variable for the name', async () => {
     const prefixed = { provider: 'env', prefix: 'VAULT_' };
     const own = await project('', { providers: [prefixed] });

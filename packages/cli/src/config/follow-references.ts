@@ -5,6 +5,7 @@ import { envProvider, type ReferenceTarget, withReferences } from '@keyfall/core
 import type { SecretProvider } from '@keyfall/core/provider';
 import { valuesProvider } from './define-config.ts';
 import type { MadeEntry } from './make-providers.ts';
+import type { ReferenceTargets } from './reference-targets.ts';
 
 /** The settings of Keyfall itself, which are neither references nor led to by one. */
 export interface OwnSettings {
@@ -24,8 +25,8 @@ export interface ReferringChain {
   closing(provider: SecretProvider): SecretProvider;
 }
 
-/** Whether a name of a provider stands for one of our own settings or credentials. */
-type IsOurs = (provider: SecretProvider, name: string) => boolean;
+/** Finds out which names of a provider stand for our own settings or credentials. */
+type FindOurs = (provider: SecretProvider) => Promise<(name: string) => boolean>;
 
 /** Whose values may be references, by the kinds of their places. */
 const referring: ReadonlySet<string> = new Set(['dotenv', 'env', valuesProvider]);
@@ -33,18 +34,22 @@ const referring: ReadonlySet<string> = new Set(['dotenv', 'env', valuesProvider]
 /** The same entries; those of a `.env`, of the environment and of the configuration's `values` follow references. */
 export function followingReferences(
   given: readonly MadeEntry[],
-  references: Readonly<Record<string, ReferenceTarget>>,
+  references: ReferenceTargets,
   own: OwnSettings,
 ): ReferringChain {
-  const isOurs: IsOurs = (target, name) => {
-    const variable = own.variableOf(target, name);
-    return (
-      own.names.has(variable) ||
-      entries.some(({ provider }) => provider.credentialVariables?.has(variable))
-    );
+  const ours = async (target: SecretProvider): Promise<(name: string) => boolean> => {
+    const ofReferences = await references.credentialVariables();
+    return (name) => {
+      const variable = own.variableOf(target, name);
+      return (
+        own.names.has(variable) ||
+        ofReferences.has(variable) ||
+        entries.some(({ provider }) => provider.credentialVariables?.has(variable))
+      );
+    };
   };
   const targets = Object.fromEntries(
-    Object.entries(references).map(([scheme, target]) => [scheme, guarded(target, isOurs)]),
+    Object.entries(references.byScheme).map(([scheme, target]) => [scheme, guarded(target, ours)]),
   );
   const environment = withReferences(envProvider(), targets);
   const entries: readonly MadeEntry[] = given.map((entry) => {
@@ -62,18 +67,19 @@ export function followingReferences(
  * The same target. Where it is plain text, such as the environment, none of our own settings and credentials can be had from it:
  * under another name the program would get what is kept from it.
  */
-function guarded(target: ReferenceTarget, isOurs: IsOurs): ReferenceTarget {
-  if (typeof target === 'function') return async (place) => hiding(await target(place), isOurs);
-  return 'asProvider' in target ? target : hiding(target, isOurs);
+function guarded(target: ReferenceTarget, ours: FindOurs): ReferenceTarget {
+  if (typeof target === 'function') return async (place) => hiding(await target(place), ours);
+  return 'asProvider' in target ? target : hiding(target, ours);
 }
 
-function hiding(provider: SecretProvider, isOurs: IsOurs): SecretProvider {
+function hiding(provider: SecretProvider, ours: FindOurs): SecretProvider {
   return changed(provider, {
     async read(names, context) {
       const batch = await provider.read(names, context);
       // a provider may know only then what it is
       if (!provider.plainText) return batch;
-      const entries = [...batch.entries].filter(([name]) => !isOurs(provider, name));
+      const isOurs = await ours(provider);
+      const entries = [...batch.entries].filter(([name]) => !isOurs(name));
       return { ...batch, entries: new Map(entries) };
     },
   });

@@ -21,8 +21,19 @@ interface Defaults {
   readonly ofDotenv: DotenvDefaults;
 }
 
+/** What the schemes of a configuration lead to. */
+export interface ReferenceTargets {
+  /** For `withReferences`. */
+  readonly byScheme: Readonly<Record<string, ReferenceTarget>>;
+  /**
+   * The variables with credentials of all of them, those included that nothing has referred to yet: it imports their packages, and
+   * asks no store.
+   */
+  credentialVariables(): Promise<ReadonlySet<string>>;
+}
+
 /**
- * The targets by scheme, for `withReferences`.
+ * The targets by scheme.
  *
  * @param at - where the option stands
  * @throws `ERR_SECRET_CONFIG` naming file, line and option
@@ -32,8 +43,9 @@ export async function referenceTargets(
   references: Readonly<Record<string, ConfigReferenceTarget>>,
   at: OptionPath,
   defaults: Defaults,
-): Promise<Readonly<Record<string, ReferenceTarget>>> {
+): Promise<ReferenceTargets> {
   const targets: Record<string, ReferenceTarget> = {};
+  const examples: (() => Promise<SecretProvider>)[] = [];
   for (const [scheme, given] of Object.entries(references)) {
     const option = [...at, scheme];
     if (!/^[a-z][a-z0-9.-]*$/.test(scheme))
@@ -44,11 +56,36 @@ export async function referenceTargets(
         reason:
           'is no scheme: it has lower-case letters, digits, dots and hyphens, from a letter on',
       });
-    targets[scheme] = isNamed(given)
-      ? await namedTarget(loaded, scheme, given, option, defaults)
-      : given;
+    if (!isNamed(given)) {
+      targets[scheme] = given;
+      continue;
+    }
+    const { target, example } = await namedTarget(loaded, scheme, given, option, defaults);
+    targets[scheme] = target;
+    examples.push(example);
   }
-  return targets;
+  let found: Promise<ReadonlySet<string>> | undefined;
+  return {
+    byScheme: targets,
+    credentialVariables() {
+      found ??= Promise.all(examples.map(credentialVariablesOf)).then(
+        (lists) => new Set(lists.flat()),
+      );
+      return found;
+    },
+  };
+}
+
+async function credentialVariablesOf(
+  example: () => Promise<SecretProvider>,
+): Promise<readonly string[]> {
+  try {
+    return [...((await example()).credentialVariables ?? [])];
+  } catch (error) {
+    // what cannot be made is sent no credentials either
+    if (isSecretError(error)) return [];
+    throw error;
+  }
 }
 
 function isNamed(target: ConfigReferenceTarget): target is NamedProvider {
@@ -61,7 +98,11 @@ async function namedTarget(
   entry: NamedProvider,
   at: OptionPath,
   { profile, ofDotenv }: Defaults,
-): Promise<ReferenceTarget> {
+): Promise<{
+  readonly target: ReferenceTarget;
+  /** Makes a provider that nothing is read from. */
+  readonly example: () => Promise<SecretProvider>;
+}> {
   const { file, lineOf } = loaded;
   const complaint = checkTarget(entry);
   if (complaint !== undefined) {
@@ -82,9 +123,16 @@ async function namedTarget(
   const places = placeOptions[id] ?? [];
   // a configuration that says the place leaves the name alone to the reference
   if (places.length === 0 || places.some((option) => options[option] !== undefined))
-    return madeLater(scheme, id, () => made({}));
-  return (place) => made(placeOf(id, place, options, dirname(file)));
+    return { target: madeLater(scheme, id, () => made({})), example: () => made({}) };
+  const targetAt = (place: string) => made(placeOf(id, place, options, dirname(file)));
+  return { target: targetAt, example: () => targetAt(possiblePlaces[id] ?? 'x') };
 }
+
+/** Places that can be ones, where that is not any word. */
+const possiblePlaces: Readonly<Partial<Record<NamedProvider['provider'], string>>> = {
+  vault: 'x/x',
+  'aws-parameter-store': '/x',
+};
 
 /** What a place is, as options of the provider. */
 function placeOf(

@@ -91,6 +91,17 @@ test('the secret key is printed wherever it is, but for what a command prints, w
   expect((await ownAgeKey({ environment: given })).recipient).toBe(recipient);
 });
 
+test('our own command for sops is not started to find a key, nor one that is not there yet', async () => {
+  const started = join(home, 'started');
+  await writeFile(join(home, 'keyfall'), `#!/bin/sh\ntouch ${started}\n`, { mode: 0o755 });
+  const PATH = [home, environment['PATH']].join(delimiter);
+  environment = { HOME: home, PATH, SOPS_AGE_KEY_CMD: 'keyfall share key --secret' };
+  const { recipient, madeFile } = await ownAgeKey({ environment });
+  expect(madeFile).toBeDefined();
+  expect(await opens(recipient)).toBe(true);
+  await expect(access(started)).rejects.toThrow('ENOENT');
+});
+
 describe('in the keychain of macOS', () => {
   const security = `#!/bin/sh
 printf '%s\\n' "$*" >>"$HOME/arguments"

@@ -10,7 +10,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { isSecretError, SecretError, type SecretErrorCode } from '@keyfall/core/provider';
 import { errnoOf, homeFolder } from '@keyfall/core/provider/files';
 import { runKeyProgram } from './key-program.ts';
-import { keychainKeysIn, systemKeychain } from './keychain-key.ts';
+import { keychainKeysIn, ownKeyCommand, systemKeychain } from './keychain-key.ts';
 import { lockedSshKey, sshIdentity } from './ssh-keys.ts';
 
 /** The options of a provider that are about keys. */
@@ -170,7 +170,9 @@ function placesOf({ ageKey, ageKeyFile, environment }: AgeKeyOptions): Place[] {
     );
   fromVariable('SOPS_AGE_KEY', (text) => ({ label: 'SOPS_AGE_KEY', text }));
   fromFileVariable('SOPS_AGE_KEY_FILE', 'SOPS_AGE_KEY', false);
-  fromVariable('SOPS_AGE_KEY_CMD', (command) => ({ label: 'SOPS_AGE_KEY_CMD', command }));
+  // our own command is there for sops: what it prints is found here, too
+  if (environment['SOPS_AGE_KEY_CMD'] !== ownKeyCommand)
+    fromVariable('SOPS_AGE_KEY_CMD', (command) => ({ label: 'SOPS_AGE_KEY_CMD', command }));
   fromFileVariable('SOPS_AGE_SSH_PRIVATE_KEY_FILE', 'the option ageKey', true);
   const home = homeFolder(environment);
   const keys = defaultKeyFile(environment, home);

@@ -11,6 +11,9 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** The service of the items; the account is the public key. So several keys are kept beside each other, and none is replaced. */
 const service = 'keyfall';
 
+/** The command of ours that prints the user's key, wherever that is. */
+export const ownKeyCommand = 'keyfall share key --secret';
+
 /** How the keychain of a system is asked. */
 interface Keychain {
   /** Why it cannot be asked where `isMissing` is answered: a clause, whose subject is the keychain. */
@@ -78,8 +81,7 @@ const keychains: Readonly<Partial<Record<NodeJS.Platform, Keychain>>> = {
   }),
   win32: {
     missing: `is asked by ${credentialLibrary}, which is not installed or cannot be loaded`,
-    // it finds the item by the file that refers to it
-    command: () => 'keyfall share key --secret',
+    command: () => ownKeyCommand,
     read: (recipient, _, signal) => readCredential(service, recipient, signal),
     store: (recipient, key, _, signal) => storeCredential(service, recipient, key, signal),
     mayBeThere: () => true,

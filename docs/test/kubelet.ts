@@ -7,10 +7,12 @@
  *
  * It needs root, as itself or by `sudo -n`.
  */
+import { execFile } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import type { KubernetesServer } from '@keyfall/testkit';
 import { onTestFinished } from 'vitest';
 import { writeVolume } from '../../packages/provider-files/test/kubernetes-volume.mjs';
@@ -186,6 +188,13 @@ export async function startPod(
     ...(command ?? container.command),
   ];
   const started = startProgram(program, args, { cwd: '/', env: process.env });
+  /** The process that made the namespaces: with it ends what is in them. */
+  const unshared = async () => {
+    const pid = String(started.child.pid);
+    return asRoot.length === 0 ? pid : childOf(pid);
+  };
+  // by the rights that it was started with
+  onTestFinished(async () => signal('KILL', await unshared()).catch(() => {}));
   return {
     ...started,
     name,
@@ -193,15 +202,19 @@ export async function startPod(
     file: (volume, path) => readFile(join(folder, volume, path), 'utf8'),
     sync,
     async terminate() {
-      let pid = String(started.child.pid);
-      // unshare, with sudo above it, and below it process 1
-      for (const _ of [...asRoot.slice(0, 1), 'unshare'])
-        pid = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim();
-      const [kill = '', ...more] = [...asRoot, 'kill', '-TERM', pid];
-      startProgram(kill, more, { cwd: '/', env: process.env });
+      await signal('TERM', await childOf(await unshared()));
       return started.ended;
     },
   };
+}
+
+async function childOf(pid: string): Promise<string> {
+  return (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim();
+}
+
+async function signal(name: string, pid: string): Promise<void> {
+  const [kill = '', ...args] = [...asRoot, 'kill', `-${name}`, pid];
+  await promisify(execFile)(kill, args);
 }
 
 /** Asks the API as an administrator. @throws an `Error` with what it says, if it refuses */

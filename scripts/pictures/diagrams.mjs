@@ -102,7 +102,7 @@ const chain = diagram(
     arrow('M174 260V293H204'),
     box('bad', 206, 268, 190, ['refuses or is broken:', '*an error*']),
     arrow('M22 260V350'),
-    words(32, 290, ['does not hold', 'it either']),
+    words(32, 290, ['does not hold it,', 'or cannot be asked']),
     box('plain', 4, 352, 176, ['each was asked:', '*not found*']),
     arrow('M22 336H301V350'),
     box('plain', 206, 352, 190, ['one could not be asked:', '*unavailable*', '~it may be there']),

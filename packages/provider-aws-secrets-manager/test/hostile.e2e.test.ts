@@ -513,6 +513,18 @@ describe('applied of a rejected write', () => {
     expect(await held(secretId)).toBe('{"A":"old"}');
   });
 
+  test.each<[string, unknown]>([
+    ['nothing', {}],
+    ['a version that is none', { VersionId: 7 }],
+  ])('a write whose answer is %s may have been made, and says so', async (_, body) => {
+    aws.answer(() => ok(body));
+    const named = awsSecretsManagerProvider({ prefix: 'shop/', client });
+    await expect(write(named, { A: 'a' })).rejects.toMatchObject({
+      code: 'ERR_SECRET_INVALID',
+      applied: 'unknown',
+    });
+  });
+
   test('several secrets are written one by one, and the error counts all of them', async () => {
     const prefix = `applied-${randomUUID()}/`;
     const named = awsSecretsManagerProvider({ prefix, client: single });

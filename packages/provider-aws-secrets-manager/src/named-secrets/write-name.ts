@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CallContext } from '@keyfall/aws';
 import { isSecretError, SecretError } from '@keyfall/core/provider';
+import { wrongEndpoint } from '../api/secrets-manager-service.ts';
 import { sizeLimit } from '../api/store-settings.ts';
 import { isPossibleName, type NamedSecretSettings } from './named-secret-settings.ts';
 
@@ -43,7 +44,7 @@ export function assertWritable(
  * @throws an error with `applied`
  */
 export async function writeName(
-  { calls, prefix }: NamedSecretSettings,
+  { calls, provider, prefix }: NamedSecretSettings,
   name: string,
   value: string | null,
   context: CallContext,
@@ -85,5 +86,11 @@ export async function writeName(
     reply = created.exception === 'exists' ? await put() : created;
   }
   if (reply.exception) throw reply.error;
-  return reply.output.VersionId;
+  const { VersionId } = reply.output;
+  if (typeof VersionId === 'string') return VersionId;
+  throw new SecretError('ERR_SECRET_INVALID', 'the answer has no version', {
+    provider,
+    hint: wrongEndpoint,
+    applied: 'unknown',
+  });
 }

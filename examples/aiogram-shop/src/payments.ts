@@ -6,6 +6,7 @@
  * KryptoExpress says about that payment later. So one that was used counts until those payments have ended.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { GetOptions } from '@keyfall/core';
 import { z } from 'zod';
 import type { Order } from './cart.ts';
 import type { Config } from './config.ts';
@@ -63,6 +64,16 @@ export async function openPayments(
     );
   }
 
+  /** An empty secret is none: anybody could sign with it. */
+  async function current(
+    name: 'KRYPTO_EXPRESS_API_KEY' | 'KRYPTO_EXPRESS_API_SECRET',
+    options?: GetOptions,
+  ): Promise<string> {
+    const value = await secrets.get(name, options);
+    if (value === '') throw new ShopError(`${name} is empty`);
+    return value;
+  }
+
   async function ask(key: string, body: object): Promise<Response> {
     try {
       return await fetch(`${config.KRYPTO_EXPRESS_API_URL}/payment`, {
@@ -81,7 +92,7 @@ export async function openPayments(
   return {
     path,
     async request({ total }) {
-      const callbackSecret = await secrets.get('KRYPTO_EXPRESS_API_SECRET');
+      const callbackSecret = await current('KRYPTO_EXPRESS_API_SECRET');
       lastUse.set(callbackSecret, Date.now());
       const body = {
         paymentType: 'PAYMENT',
@@ -92,10 +103,10 @@ export async function openPayments(
         callbackUrl: `${config.WEBHOOK_HOST}${path}`,
         callbackSecret,
       };
-      const key = await secrets.get('KRYPTO_EXPRESS_API_KEY');
+      const key = await current('KRYPTO_EXPRESS_API_KEY');
       let answer = await ask(key, body);
       if (answer.status === 401) {
-        const newest = await secrets.get('KRYPTO_EXPRESS_API_KEY', { maxAge: 0 });
+        const newest = await current('KRYPTO_EXPRESS_API_KEY', { maxAge: 0 });
         if (newest !== key) answer = await ask(newest, body);
       }
       if (answer.status === 401)
@@ -106,7 +117,7 @@ export async function openPayments(
       throw new ShopError('KryptoExpress answered what is no payment');
     },
     async read(body, signature) {
-      const newest = await secrets.get('KRYPTO_EXPRESS_API_SECRET');
+      const newest = await current('KRYPTO_EXPRESS_API_SECRET');
       const limit = Date.now() - longestPayment;
       const used = [...lastUse].flatMap(([secret, at]) => (at > limit ? [secret] : []));
       if (![newest, ...used].some((secret) => isSigned(body, secret, signature))) return undefined;
@@ -117,7 +128,9 @@ export async function openPayments(
 
 /** KryptoExpress signs without white space. The original takes an event without a signature too, which anybody can post. */
 function isSigned(body: string, secret: string, signature: unknown): boolean {
-  const signed = createHmac('sha512', secret).update(body.replaceAll(/\s+/g, '')).digest();
+  const signed = createHmac('sha512', secret)
+    .update(body.replaceAll(/[ \t\n\r\f\v]/g, ''))
+    .digest();
   const given = Buffer.from(typeof signature === 'string' ? signature : '', 'hex');
   return given.length === signed.length && timingSafeEqual(given, signed);
 }

@@ -138,6 +138,14 @@ describe('an event', () => {
     expect(await read('canary-krypto-secret-older')).toBeUndefined();
   });
 
+  it('never counts with an empty secret', async () => {
+    await secrets.set(SECRET, '');
+    const reason = `${SECRET} is empty`;
+    await expect(payments.read(body, signatureOf(body, ''))).rejects.toThrow(reason);
+    await expect(payments.request(order)).rejects.toThrow(reason);
+    expect(krypto.asked).toEqual([]);
+  });
+
   it('is refused if it says nothing about a payment, although it is signed', async () => {
     const signed = signatureOf('[]', canaries[SECRET]);
     await expect(payments.read('[]', signed)).rejects.toThrow();

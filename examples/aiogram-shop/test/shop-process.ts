@@ -1,6 +1,6 @@
 /** The bot as a program of its own, as a user starts it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,7 +45,9 @@ export async function startShopProcess({
   const directory = given ?? (await mkdtemp(join(tmpdir(), 'shop-')));
   const writeEnv = async (values: Readonly<Record<string, string>>) => {
     const text = Object.entries(values).map(([name, value]) => `${name}='${value}'\n`);
-    await writeFile(join(directory, '.env'), text.join(''), { mode: 0o600 });
+    // at one moment: the bot reads it while it runs
+    await writeFile(join(directory, '.env.new'), text.join(''), { mode: 0o600 });
+    await rename(join(directory, '.env.new'), join(directory, '.env'));
   };
   if (file !== undefined) await writeEnv(file);
   const child: ChildProcess = spawn(process.execPath, [main], {

@@ -518,11 +518,12 @@ describe('applied of a rejected write', () => {
     ['a version that is none', { VersionId: 7 }],
   ])('a write whose answer is %s may have been made, and says so', async (_, body) => {
     aws.answer(() => ok(body));
+    const answer = { code: 'ERR_SECRET_INVALID', applied: 'unknown' };
     const named = awsSecretsManagerProvider({ prefix: 'shop/', client });
-    await expect(write(named, { A: 'a' })).rejects.toMatchObject({
-      code: 'ERR_SECRET_INVALID',
-      applied: 'unknown',
-    });
+    await expect(write(named, { A: 'a' })).rejects.toMatchObject(answer);
+    aws.answer((target) => (target.endsWith('CreateSecret') ? ok(body) : undefined));
+    const created = awsSecretsManagerProvider({ secretId: `new-${randomUUID()}`, client });
+    await expect(write(created, { A: 'a' })).rejects.toMatchObject(answer);
   });
 
   test('several secrets are written one by one, and the error counts all of them', async () => {

@@ -4,6 +4,7 @@
  */
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { type AwsCalls, type AwsService, awsCalls } from '@keyfall/aws';
+import { SecretError } from '@keyfall/core/provider';
 
 /** The hint for an answer that Secrets Manager never gives. */
 export const wrongEndpoint =
@@ -82,5 +83,22 @@ export function secretsManagerCalls(settings: {
     service: secretsManager,
     load: () => import('@aws-sdk/client-secrets-manager'),
     makeClient: (sdk, options) => new sdk.SecretsManagerClient(options),
+  });
+}
+
+/**
+ * The version that a write has made.
+ *
+ * @throws `ERR_SECRET_INVALID` for an answer that AWS does not give to one
+ */
+export function writtenVersion(
+  { VersionId }: { readonly VersionId?: string | undefined },
+  provider: string,
+): string {
+  if (typeof VersionId === 'string') return VersionId;
+  throw new SecretError('ERR_SECRET_INVALID', 'the answer has no version', {
+    provider,
+    hint: wrongEndpoint,
+    applied: 'unknown',
   });
 }

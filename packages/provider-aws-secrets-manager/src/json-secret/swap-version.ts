@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CallContext } from '@keyfall/aws';
 import { isSecretError, SecretError, withApplied } from '@keyfall/core/provider';
+import { writtenVersion } from '../api/secrets-manager-service.ts';
 import { currentStage } from '../api/store-settings.ts';
 import { type JsonDocument, type JsonSecretSettings, readDocument } from './json-document.ts';
 
@@ -34,7 +35,7 @@ export async function swapVersion(
       ({ CreateSecretCommand }) =>
         new CreateSecretCommand({ Name: secretId, SecretString: text, ClientRequestToken: token }),
     );
-    if (!created.exception) return created.output.VersionId ?? token;
+    if (!created.exception) return writtenVersion(created.output, provider);
     if (created.exception === 'deleted') return undefined;
     // it may exist without a version in force, as infrastructure code leaves it
     if (created.exception !== 'exists') throw created.error;

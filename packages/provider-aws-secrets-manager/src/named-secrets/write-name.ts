@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CallContext } from '@keyfall/aws';
 import { isSecretError, SecretError } from '@keyfall/core/provider';
-import { wrongEndpoint } from '../api/secrets-manager-service.ts';
+import { writtenVersion } from '../api/secrets-manager-service.ts';
 import { sizeLimit } from '../api/store-settings.ts';
 import { isPossibleName, type NamedSecretSettings } from './named-secret-settings.ts';
 
@@ -86,11 +86,5 @@ export async function writeName(
     reply = created.exception === 'exists' ? await put() : created;
   }
   if (reply.exception) throw reply.error;
-  const { VersionId } = reply.output;
-  if (typeof VersionId === 'string') return VersionId;
-  throw new SecretError('ERR_SECRET_INVALID', 'the answer has no version', {
-    provider,
-    hint: wrongEndpoint,
-    applied: 'unknown',
-  });
+  return writtenVersion(reply.output, provider);
 }

@@ -62,6 +62,18 @@ async function withEditor(cwd: string, editor: string) {
 /** Changes a value, adds a name and deletes one. */
 const threeChanges = `sed -i -e "s/^TOKEN=.*/TOKEN='new ${canary}'/" -e /^OLD=/d "$1"; echo ADDED=${canary} >> "$1"`;
 
+test('the folder that an edit has left which was killed is named, and stays', async () => {
+  const { run, env } = await project('exit 0');
+  const left = join(env.XDG_RUNTIME_DIR, 'keyfall-edit-x');
+  await mkdir(left);
+  await mkdir(join(env.XDG_RUNTIME_DIR, 'another'));
+  const { code, stderr } = await run();
+  expect(code).toBe(0);
+  expect(stderr).toContain(`${left} is of another edit`);
+  expect(stderr).not.toContain('another is of');
+  expect((await readdir(env.XDG_RUNTIME_DIR)).sort()).toEqual(['another', 'keyfall-edit-x']);
+});
+
 test('what is changed, added and deleted in the editor is stored in one write', async () => {
   const { run, values, text, env } = await project(threeChanges);
   const before = await text();

@@ -4,7 +4,7 @@
  * ends.
  */
 import { isUtf8 } from 'node:buffer';
-import { realpathSync, rmSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, isAbsolute, join } from 'node:path';
@@ -81,12 +81,31 @@ async function memoryFolder(): Promise<string> {
   const inMemory = onWindows ? [] : [XDG_RUNTIME_DIR, '/dev/shm'].filter(isAbsolute);
   for (const parent of inMemory) {
     try {
-      return await mkdtemp(join(parent, 'keyfall-edit-'));
+      return await newFolder(parent);
     } catch {
       // it is not there, or is full, or is not ours
     }
   }
-  return mkdtemp(join(tmpdir(), 'keyfall-edit-'));
+  return newFolder(tmpdir());
+}
+
+const folderPrefix = 'keyfall-edit-';
+
+/** Says which folder an edit that was killed has left, as nothing else removes it: another edit may be running as well. */
+async function newFolder(parent: string): Promise<string> {
+  const others = readdirSync(parent, { withFileTypes: true }).filter(
+    (entry) => entry.name.startsWith(folderPrefix) && entry.isDirectory(),
+  );
+  const folder = await mkdtemp(join(parent, folderPrefix));
+  for (const { name } of others) {
+    const path = join(parent, name);
+    // of other users where a folder is for all
+    if (lstatSync(path, { throwIfNoEntry: false })?.uid === lstatSync(folder).uid)
+      notice(
+        `${printable(path)} is of another edit, and holds values in plain text. If none is running, remove it.`,
+      );
+  }
+  return folder;
 }
 
 function removeAll(folder: string): void {

@@ -17,6 +17,8 @@ import type { Chance, Fault } from './schedule.ts';
 /** The stores of a run. */
 export interface Stage {
   readonly server: VaultNode;
+  /** What every value begins with, and nothing else has in it. */
+  readonly marker: string;
   /** What a reader is started with, for its stores. */
   readonly connection: {
     readonly address: string;
@@ -206,6 +208,7 @@ path "${mount}/metadata/${path}" { capabilities = ["read"] }`,
 
   return {
     server,
+    marker,
     connection: {
       address: line.address,
       mount,

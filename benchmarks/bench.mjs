@@ -22,18 +22,21 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
-if (!options.page) installFromNpm();
-const chosen = positionals.length > 0 ? positionals : cases;
-const { date, machine, versions } = environment();
-if (!options.page && machine.load > 0.5)
-  console.error(`This machine is busy (a load of ${machine.load}): times will say little.`);
-for (const name of options.page ? [] : chosen) {
-  const started = performance.now();
-  const { measure } = await import(`./cases/${name}.mjs`);
-  const { figures, versions: more } = await measure(options);
-  console.log(`\n${name}: ${((performance.now() - started) / 1_000).toFixed(0)} s`);
-  for (const [id, figure] of Object.entries(figures)) console.log(tableOf(id, figure));
-  if (!options.quick)
-    writeResults(name, { date, machine, versions: { ...versions, ...more }, figures });
-}
+if (!options.page) await measureAll(positionals.length > 0 ? positionals : cases);
 if (!options.quick) await writePage();
+
+async function measureAll(chosen) {
+  installFromNpm();
+  const { date, machine, versions } = await environment();
+  if (machine.load > 0.5)
+    console.error(`Other programs keep ${machine.load} processors busy: times will say little.`);
+  for (const name of chosen) {
+    const started = performance.now();
+    const { measure } = await import(`./cases/${name}.mjs`);
+    const { figures, versions: more } = await measure(options);
+    console.log(`\n${name}: ${((performance.now() - started) / 1_000).toFixed(0)} s`);
+    for (const [id, figure] of Object.entries(figures)) console.log(tableOf(id, figure));
+    if (!options.quick)
+      writeResults(name, { date, machine, versions: { ...versions, ...more }, figures });
+  }
+}

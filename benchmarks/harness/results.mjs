@@ -4,7 +4,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { arch, cpus, loadavg, release, totalmem, type } from 'node:os';
+import { arch, cpus, release, totalmem, type } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { versionsOfPeers } from '../peers/install.mjs';
 
@@ -47,8 +48,24 @@ export function figure(unit, samples) {
   return { unit, subjects };
 }
 
+/** Milliseconds of processors that were busy, since the machine started, and all that went by. */
+function processorTime() {
+  const times = cpus().map((cpu) => cpu.times);
+  const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
+  const all = sum(times.map((time) => sum(Object.values(time))));
+  return { all, busy: all - sum(times.map(({ idle }) => idle)) };
+}
+
+/** How many processors other programs keep busy: for five seconds this one does nothing. */
+async function busyProcessors() {
+  const before = processorTime();
+  await wait(5_000);
+  const after = processorTime();
+  return ((after.busy - before.busy) / (after.all - before.all)) * cpus().length;
+}
+
 /** What the results of this moment belong to. `load`: what else the machine did, in busy processors. */
-export function environment() {
+export async function environment() {
   const saidBy = (...words) =>
     execFileSync(words[0], words.slice(1), { encoding: 'utf8', cwd: import.meta.dirname }).trim();
   const changed = saidBy('git', 'status', '--porcelain', '--', '../../packages') !== '';
@@ -58,7 +75,7 @@ export function environment() {
       processors: `${cpus().length} x ${cpus()[0].model.trim()}`,
       memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
       system: `${type()} ${release().match(/^\d+\.\d+/)?.[0]} ${arch()}`,
-      load: Number(loadavg()[0].toFixed(2)),
+      load: Number((await busyProcessors()).toFixed(2)),
     },
     versions: {
       keyfall: `${saidBy('git', 'rev-parse', '--short=10', 'HEAD')}${changed ? ' and changes' : ''}`,

@@ -43,7 +43,7 @@ function head(results) {
   const later = duration(reading(outage.figures.silent).time(withFallback, 'later'));
   const loads = Object.values(results).map(({ machine }) => machine.load);
   const busy = Math.max(...loads) > 0.5;
-  const warning = `\n\n**This machine was busy when it measured (a load of ${Math.max(...loads)}): the figures are no more than an example.**`;
+  const warning = `\n\n**Other programs kept up to ${Math.max(...loads)} processors busy: the figures are no more than an example.**`;
   return `# Performance
 
 <!-- \`npm run bench\` makes this page of benchmarks/results/*.json: change benchmarks/page/ instead -->
@@ -434,7 +434,7 @@ shows in the floor against itself:
 
 ${table(['the floor / the floor', 'ratio'], again)}
 
-${table(['case', 'date', 'commit', 'Node', 'processors', 'system', 'load at the start'], runs)}
+${table(['case', 'date', 'commit', 'Node', 'processors', 'system', 'busy before'], runs)}
 
 Versions: ${Object.entries(others)
     .map(([name, version]) => `${name} ${version}`)

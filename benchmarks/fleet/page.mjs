@@ -213,7 +213,7 @@ What a store is asked by many processes at once, and what a large fleet needs of
   default of ${span(ttl)} a thousand processes ask ${number(1_000 / (0.9 * seconds))} times a second at the most.
 - The requests of a fleet are spread over the whole \`ttl\`, also if all of it starts at once: each process refreshes at moments
   of its own.
-- When a store answers again, it is asked at most ${times(worst)} as often as every day, in every simulation below.
+- When a store answers again, processes that have their values ask it at most ${times(worst)} as often as every day, in every simulation below.
 - A rotation costs no request: each process has the new value after \`ttl\` and two calls of \`get\`.
 - An outage that is shorter than \`staleIfError\` (1 h) fails no call of a process that runs.
 - A server feels a start most: with one core it takes ${number(atOnce(1_000).servedAfter)} s until 1,000 processes that start at once have their values, and
@@ -247,7 +247,12 @@ ${outagesTable(simulation)}
 
 What keeps the peak low is how rarely a process asks while its last good values are served: after a third to two thirds of \`ttl\`. So it also takes that long
 at the most until a process notices that the store is back. Once a call goes without an answer, its process asks sooner, as
-[the chain](chain.md#a-store-that-fails) says.
+[the chain](chain.md#a-store-that-fails) says: after a second, and then ever later, up to 30 s. If each of 1,000 processes does, because it asks for a
+name that no store has shown it, the peak lasts for some seconds: ${simulation.needed
+    .map(
+      (life) => `${times(phaseOf(life, 'recovery').ratio)} after an outage of ${span(life.outage)}`,
+    )
+    .join(', ')}.
 
 ### What the requests depend on
 

@@ -117,6 +117,17 @@ async function costs(_server, say) {
   return all;
 }
 
+/** Outages for processes of which each goes without an answer, so that it asks soon again. */
+async function needed(_server, say) {
+  const all = [];
+  for (const outage of [30_000, 5 * minute]) {
+    say(`an outage of ${outage / 1_000} s in which every process needs an answer`);
+    const settings = { kind: 'lacking' };
+    all.push({ outage, ...(await lifeWith(1_000, { outage, settings, server: unbounded })) });
+  }
+  return all;
+}
+
 /** Fleets that start before a server of the measured throughput. */
 async function starts(server, say) {
   const all = [];
@@ -132,7 +143,7 @@ async function starts(server, say) {
   return all;
 }
 
-const scenarios = { sizes, outages, costs, starts };
+const scenarios = { sizes, outages, costs, needed, starts };
 
 /**
  * All of the page's simulations.

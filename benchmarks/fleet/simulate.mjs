@@ -29,7 +29,8 @@ export function lifeOf({ ttl, outage, tokenLife = 0 }) {
  * @param every - milliseconds between two calls of `get` in each process, half more or less
  * @param startWithin - milliseconds within which all processes begin
  * @param server - throughput, latency and queue of the stand-in
- * @param kind - `document`: every name in one; `names`: a request a name; `elsewhere`: the names are in the next provider
+ * @param kind - `document`: every name in one; `names`: a request a name; `elsewhere`: the names are in the next provider;
+ *   `lacking`: as `document`, and each call asks for a name as well that no provider holds
  * @returns for each phase the requests of each second by their kind, and what the processes got
  */
 export async function simulate({
@@ -80,17 +81,16 @@ export async function simulate({
       if (version > before && name === asked.at(-1)) noteVersion(version);
       seen.set(name, version);
     };
+    const count = (answer, taken) => {
+      tally.gets += 1;
+      answer.then(taken, (error) => {
+        if (!core.isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
+        tally.failed += 1;
+      });
+    };
     const call = () => {
-      for (const name of asked) {
-        tally.gets += 1;
-        secrets.get(name).then(
-          (text) => take(name, text),
-          (error) => {
-            if (!core.isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
-            tally.failed += 1;
-          },
-        );
-      }
+      for (const name of asked) count(secrets.get(name), (text) => take(name, text));
+      if (kind === 'lacking') count(secrets.find('LACKING'), () => {});
       clock.schedule(call, every * (0.5 + random()));
     };
     clock.schedule(call, random() * startWithin);

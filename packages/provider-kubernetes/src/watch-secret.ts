@@ -3,7 +3,7 @@
  * minutes, and may forget the state from which one would go on (410): then it is listed again.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { isSecretError, SecretError } from '@keyfall/core/provider';
+import { isSecretError, SecretError, systemClock } from '@keyfall/core/provider';
 import { type CallContext, type KubernetesApi, wrongAddress } from './kubernetes-api.ts';
 
 /** Milliseconds between two tries while the API cannot be asked, from the first to the longest. */
@@ -51,21 +51,27 @@ export async function watchSecret(
   async function follow(): Promise<void> {
     const query = `${selected}&watch=1&allowWatchBookmarks=true&timeoutSeconds=${watchLength}`;
     // a connection that something in between has forgotten would never end
-    const bounds = [signal, AbortSignal.timeout((watchLength + 30) * 1_000)];
-    const limited = { signal: AbortSignal.any(bounds) };
-    for await (const event of api.watch(`?${query}&resourceVersion=${from}`, limited)) {
-      const { type, object } = Object(event);
-      const version = Object(Object(object).metadata).resourceVersion;
-      // 410 as an event: what happened since then is not known any more
-      if (type === 'ERROR' || typeof version !== 'string')
-        throw new SecretError('ERR_SECRET_UNAVAILABLE', 'the watch ended with an error', {
-          provider,
-        });
-      from = version;
-      delay = firstPause;
-      if (type === 'BOOKMARK') continue;
-      state = type === 'DELETED' ? '' : version;
-      onChange();
+    // (not `AbortSignal.timeout`: on Node 20 one to which `any` alone refers may be collected, and never fires)
+    const late = new AbortController();
+    const cancel = systemClock.schedule(() => late.abort(), (watchLength + 30) * 1_000, true);
+    const limited = { signal: AbortSignal.any([signal, late.signal]) };
+    try {
+      for await (const event of api.watch(`?${query}&resourceVersion=${from}`, limited)) {
+        const { type, object } = Object(event);
+        const version = Object(Object(object).metadata).resourceVersion;
+        // 410 as an event: what happened since then is not known any more
+        if (type === 'ERROR' || typeof version !== 'string')
+          throw new SecretError('ERR_SECRET_UNAVAILABLE', 'the watch ended with an error', {
+            provider,
+          });
+        from = version;
+        delay = firstPause;
+        if (type === 'BOOKMARK') continue;
+        state = type === 'DELETED' ? '' : version;
+        onChange();
+      }
+    } finally {
+      cancel();
     }
   }
 

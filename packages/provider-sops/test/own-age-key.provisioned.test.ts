@@ -5,13 +5,18 @@ import { execFile } from 'node:child_process';
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { assertNoLeak, type KeyringSession, startKeyringSession } from '@keyfall/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { testFolder } from '../../../test/test-folder.ts';
 import { decryptSopsFile, encryptSopsFile, ownAgeKey } from '../src/index.ts';
 
 const run = promisify(execFile);
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'keyfall', 'bin');
 const PATH = [cache, process.env['PATH']].join(delimiter);
 
@@ -88,7 +93,11 @@ test('what a keyring does not take is in a file: locked, not answering, or witho
   });
   await expect(access(keys())).rejects.toThrow('ENOENT');
   await session.pause();
-  const { madeFile, madeCommand } = await ownAgeKey({ environment });
+  const making = ownAgeKey({ environment });
+  // the limit is kept even if garbage is collected meanwhile
+  await wait(1_000);
+  collectGarbage();
+  const { madeFile, madeCommand } = await making;
   await session.resume();
   expect([madeFile, madeCommand]).toEqual([keys(), undefined]);
   expect(await readFile(keys(), 'utf8')).toMatch(/^AGE-SECRET-KEY-1/m);

@@ -3,7 +3,7 @@
  */
 import { lstat, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { SecretError } from '@keyfall/core/provider';
+import { SecretError, systemClock } from '@keyfall/core/provider';
 import { errnoOf, homeFolder } from '@keyfall/core/provider/files';
 import { syncFolder, writeProblem } from '@keyfall/core/provider/files/write';
 import { defaultKeyFile, findAgeKeys } from './age-keys.ts';
@@ -58,11 +58,15 @@ export async function findOrMakeAgeKey(
   const recipient = await identityToRecipient(key);
   // before a keychain has a key that no file refers to
   if (await isThere(path)) throw withoutKey(path);
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(keychainTime)]);
+  // not `AbortSignal.timeout`: on Node 20 one to which `any` alone refers may be collected, and never fires
+  const late = new AbortController();
+  const cancel = systemClock.schedule(() => late.abort(), keychainTime, true);
+  const limited = AbortSignal.any([signal, late.signal]);
   const { isStored, missing } =
     place === 'file'
       ? { isStored: false }
       : await storeInKeychain(recipient, key, environment, limited);
+  cancel();
   if (signal.aborted) throw new SecretError('ERR_SECRET_ABORTED', 'no age key was made: aborted');
   if (place === 'keychain' && !isStored)
     throw new SecretError(

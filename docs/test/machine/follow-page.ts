@@ -89,7 +89,10 @@ async function follow(
   const difference = block.output === undefined ? undefined : differenceFrom(block.output, output);
   const problem =
     status === expected ? difference : `ended with ${status}, not ${expected}:\n${output}`;
-  if (problem !== undefined) throw new Error(`${page}:${block.line}\n${text}\n\n${problem}`);
+  if (problem !== undefined) {
+    const journal = await machine.type('journalctl --quiet --boot --lines 60 --output short');
+    throw new Error(`${page}:${block.line}\n${text}\n\n${problem}\n\n${journal.output}`);
+  }
   if (!words.has('reboot')) return;
   await machine.rebooted();
   memory.forget('root-token');

@@ -90,18 +90,24 @@ export function kubernetesProvider(options: KubernetesProviderOptions): SecretPr
   const settings = lazySettings(() => clusterOf(options, provider));
   const api: KubernetesApi = kubernetesApi(settings, `the Secret ${shown}`, provider);
 
+  /** The state of the Secret that the last read has shown; empty while there is none. */
+  let shownState: string | undefined;
+
   async function read(_names: unknown, context: ReadContext): Promise<SecretBatch> {
     const stamp = context.stamp?.();
     const stamped = stamp === undefined ? {} : { stamp };
     const reply = await api.ask({ method: 'GET', path: `/${secret}` }, context);
     if (reply.kind === 'missing') {
+      shownState = '';
       const description = `has nothing: the Secret ${shown} does not exist`;
       const missingDocument = { description, optional: false };
       // for a conditional write that creates it
       return { entries: new Map(), complete: true, missingDocument, revision: '', ...stamped };
     }
     if (reply.kind !== 'ok') throw reply.error;
-    return { ...contentOf(reply.json), complete: true, ...stamped };
+    const content = contentOf(reply.json);
+    shownState = content.revision;
+    return { ...content, complete: true, ...stamped };
   }
 
   function contentOf(json: unknown): Pick<SecretBatch, 'entries'> & { readonly revision: string } {
@@ -204,7 +210,8 @@ export function kubernetesProvider(options: KubernetesProviderOptions): SecretPr
           code: 'secret-missing',
         };
       }),
-    watch: (onChange, signal) => watchSecret(api, secret, provider, onChange, signal),
+    watch: (onChange, signal) =>
+      watchSecret(api, { secret, provider, shownState: () => shownState }, onChange, signal),
     async close() {
       api.close();
     },

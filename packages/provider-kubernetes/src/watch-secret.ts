@@ -13,15 +13,23 @@ const longestPause = 30_000;
 /** How long the API is asked to keep a watch open, in seconds. */
 const watchLength = 290;
 
+/** What is watched. */
+interface Watched {
+  readonly secret: string;
+  readonly provider: string;
+  /** The state that a reader has seen; `undefined` if none has read. */
+  readonly shownState: () => string | undefined;
+}
+
 /**
- * Calls `onChange` for each change of the Secret, until the signal fires.
+ * Calls `onChange` for each change of the Secret, until the signal fires: from the state that a reader has seen, however long
+ * the first list takes.
  *
  * @throws what the first list throws, except `ERR_SECRET_UNAVAILABLE`
  */
 export async function watchSecret(
   api: KubernetesApi,
-  secret: string,
-  provider: string,
+  { secret, provider, shownState }: Watched,
   onChange: () => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -43,8 +51,9 @@ export async function watchSecret(
         hint: wrongAddress,
       });
     const now = items.map((item) => `${Object(Object(item).metadata).resourceVersion}`).join();
-    if (state !== undefined && state !== now) onChange();
+    const before = state ?? shownState() ?? now;
     state = now;
+    if (before !== now) onChange();
     from = version;
   }
 

@@ -200,6 +200,27 @@ describe('a watch', () => {
     await end();
   });
 
+  test.each([
+    ['no less', '5', 1],
+    ['no more', '6', 0],
+  ])('begins where a reader was, however late it begins: %s', async (_, version, count) => {
+    front.answer(({ url = '' }) => {
+      if (url.includes('watch=1')) return 'silence';
+      return url.includes('fieldSelector') ? list('10', '6') : secretWith({}, version);
+    });
+    const provider = providerOf();
+    await provider.read(['A'], context());
+    const changes = vi.fn();
+    const stop = new AbortController();
+    const watching = provider.watch?.(changes, stop.signal);
+    await vi.waitFor(() =>
+      expect(front.seen.some(({ what }) => what.includes('watch=1'))).toBe(true),
+    );
+    expect(changes).toHaveBeenCalledTimes(count);
+    stop.abort();
+    await watching;
+  });
+
   test('waits for an API that cannot be asked at its beginning, and is refused by one that denies it', async () => {
     const waiting = await follow(statusReply(503, 'ServiceUnavailable'), list('10', '5'));
     await vi.waitFor(() => expect(waiting.versions()).toEqual(['10']), 10_000);

@@ -23,8 +23,8 @@ export interface WatchingOptions {
   readonly providers: readonly CachedProvider[];
 }
 
-/** Milliseconds between a read and a watch that begins for which the read is not repeated. */
-const unwatched = 1_000;
+/** Milliseconds from the call of a provider's `watch` until it has begun, also where it loads code or asks its store first. */
+const beginning = 1_000;
 
 /** Milliseconds between looks of which each has a store read that gives nothing to keep. */
 const pacing = 5_000;
@@ -145,7 +145,7 @@ export class Watching {
   #watchProviders(signal: AbortSignal): void {
     // one on standby is not asked for news either
     for (const cached of this.#options.providers)
-      if (!cached.standby) watchProvider(cached, signal);
+      if (!cached.standby) watchProvider(cached, signal, this.#options.clock);
   }
 
   #rest(): void {
@@ -203,8 +203,9 @@ export class Watching {
 }
 
 /** Lets a provider watch its store, where it can, and reads it again when it says so. */
-function watchProvider(cached: CachedProvider, signal: AbortSignal): void {
+function watchProvider(cached: CachedProvider, signal: AbortSignal, clock: Clock): void {
   const { provider } = cached;
+  if (!provider.watch) return;
   // what was read stays until it is replaced: the store may be in the midst of a change
   const reread = () => void cached.reread({ signal, timeout: cached.timeout });
   (async () => provider.watch?.(reread, signal))().catch((error) => {
@@ -212,7 +213,9 @@ function watchProvider(cached: CachedProvider, signal: AbortSignal): void {
     const isUnconfigured = isSecretError(error) && error.setting?.isMissing;
     if (!signal.aborted && !isUnconfigured) cached.warn('cannot watch its store: it is polled');
   });
-  // what was read before may have changed before it was watched; one that fails is probed anyway
-  const { state, age = 0 } = cached.status();
-  if (provider.watch && state === 'ready' && age > unwatched) reread();
+  // what was read may have changed before it was watched; one that fails is probed anyway
+  const rereadIfReady = () => {
+    if (cached.status().state === 'ready') reread();
+  };
+  onAbort(signal, clock.schedule(rereadIfReady, beginning, true));
 }

@@ -304,8 +304,8 @@ export interface SecretProvider {
   /** What `status` and `doctor` show. Must not throw for what it is there to find. */
   check?(context: ReadContext): Promise<readonly ProviderCheck[]>;
   /**
-   * Calls `onChange` whenever the store may have changed, until `signal` fires. For a store that sends no notice
-   * of a change, there is `pollForChanges`.
+   * Calls `onChange` whenever the store may have changed, until `signal` fires. It may take a second to begin: a chain
+   * reads once more then. For a store that sends no notice of a change, there is `pollForChanges`.
    */
   watch?(onChange: () => void, signal: AbortSignal): Promise<void>;
   /** Releases sockets, timers and what it created on the server. Must be safe to call twice. */

@@ -13,7 +13,7 @@ type Fate = 'under way' | 'written' | 'not written' | 'unknown';
 export type Way = 'get' | 'fresh' | 'all' | 'watch' | 'view' | 'process';
 
 /** A chain that is read, in one process. */
-export interface Reader {
+interface Reader {
   readonly id: string;
   /** Its stores, in the order of the chain. */
   readonly stores: readonly string[];

@@ -183,10 +183,16 @@ function comparison({ real, simulated, processes }) {
     .map((name) => Math.abs(phaseOf(real, name).rate / phaseOf(simulated, name).rate - 1));
   const failed = (all) => all.reduce((sum, name) => sum + phaseOf(real, name).failed, 0);
   const later = failed(from('rotation'));
-  return `From the steady state on, the rates agree to ${Math.ceil(Math.max(...off) * 100)} % but in the outage, where what was answered came before the last node was
-dead, and after the first one was unsealed. From the rotation on ${later === 0 ? 'no call' : `${whole(later)} calls`} failed, when the leader was killed and while all
-nodes were down included. Before that ${whole(failed(names) - later)} calls failed: ${whole(processes)} processes that load their code on one machine at once get no
+  const earlier = failed(names) - later;
+  const none = (count) => (count === 0 ? 'no call' : `${whole(count)} calls`);
+  const atFirst =
+    earlier === 0
+      ? ''
+      : ` Before that ${none(earlier)} failed: ${whole(processes)} processes that load their code on one machine at once get no
 answer within the 4 s of a call, give it up, and begin it again.`;
+  return `From the steady state on, the rates agree to ${Math.ceil(Math.max(...off) * 100)} % but in the outage, where what was answered came before the last node was
+dead, and after the first one was unsealed. ${earlier === 0 ? 'From the start on' : 'From the rotation on'} ${none(later)} failed, when the leader was killed and while all
+nodes were down included.${atFirst}`;
 }
 
 /** The page. */
@@ -287,7 +293,7 @@ Measured with OpenBao on ${server.machine}, Node ${server.node.slice(1)}, by the
 ## Real processes
 
 ${whole(processes.processes)} Node processes with \`vaultProvider\` and a login each, before three raft nodes of a real OpenBao on the same machine, \`ttl\` ${span(processes.ttl)}, a
-\`get\` every ${span(processes.ttl / 20)}. They are started ten at a time and begin within ${span(processes.startWithin)}, since the machine has two cores, which others use as well. A proxy before each node
+\`get\` every ${span(processes.ttl / 20)}. They are started ten at a time and begin within ${span(processes.startWithin)}, since the machine has two cores. A proxy before each node
 counts what it answers. Beside it, the simulation with the same settings, and with the outage as long as it was (${span(processes.outage)}):
 
 ${processesTable(processes)}

@@ -74,6 +74,9 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([vault?.stop(), remove?.()]));
 
+/** What a program in Node ends with that was closed by one TERM: another one may come when its handlers are gone already. */
+const endings = [0, 128 + 15];
+
 const port = async () => ({ PORT: String(await freePort()) });
 
 /** Starts a line as a host does: by a shell. */
@@ -103,7 +106,7 @@ describe('web', () => {
       expect(await answerOf(given)).toBe('of-vault pass-of-vault ');
       web.signalAll('SIGTERM');
       web.signalAll('SIGTERM');
-      expect(await web.ended).toBe(0);
+      expect(endings).toContain(await web.ended);
       expect(web.output()).toContain('The shop is closed.');
     },
   );
@@ -164,6 +167,6 @@ test('an application that asks by itself is healthy, and leaves no token behind'
   expect(await tokens()).toBe(before + 1);
   web.signalAll('SIGTERM');
   web.signalAll('SIGTERM');
-  expect(await web.ended).toBe(0);
+  expect(endings).toContain(await web.ended);
   expect(await tokens()).toBe(before);
 });

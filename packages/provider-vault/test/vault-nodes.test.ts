@@ -175,6 +175,18 @@ test('what a node says that is there counts for more than that another one is go
   expect(nodes.map(({ requests }) => requests.length)).toEqual([2, 2]);
 });
 
+test('a standby that still points to a leader which has died is one of a cluster without a leader', async () => {
+  const gone = await node({ kind: 'reset' });
+  await gone.close();
+  const standby = await node({ kind: 'redirect', location: `${gone.address}/v1/secret/data/shop` });
+  const error = await errorOf(providerOf([gone, standby]).read('all', context()));
+  expect(error.reason).toMatch(
+    /points to http:\S+, which refuses the connection, after another node failed$/,
+  );
+  // as long as an election takes, and not once
+  expect(standby.requests.length).toBeGreaterThan(1);
+});
+
 test('silent nodes together cost one time limit', async () => {
   const nodes = [await node({ kind: 'black-hole' }), await node({ kind: 'black-hole' })];
   const error = await errorOf(providerOf(nodes).read('all', context({ limit: 400 })));

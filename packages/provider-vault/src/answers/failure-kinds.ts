@@ -62,7 +62,7 @@ export const failureErrors: Readonly<Record<FailureKind, ErrorKind>> = {
     { repeat: 'any', nextNode: 'any' },
   ),
   'led-on': unavailable(
-    '$origin points to a node that points on to $detail',
+    '$origin points to $detail',
     'The cluster may be choosing its leader. If it stays so, look at api_addr of its nodes: it has to name the node itself.',
     { repeat: 'any', nextNode: 'any' },
   ),

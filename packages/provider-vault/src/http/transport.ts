@@ -144,9 +144,12 @@ export function createTransport({
       const next = nextNode(first, request, node, known, followRedirects);
       if ('kind' in next) return next;
       const second = await sendTo(next, request);
-      // one hop: a second one is a cluster that has no leader yet, or a loop
+      // one hop: a second one is a cluster that has no leader yet, or a loop; and so may be a leader that has died
+      const ledOn = (where: string) => failure('led-on', where, isPassedOn(request));
       if (second.kind === 'redirect')
-        return failure('led-on', shownPlace(second.location, next, known), isPassedOn(request));
+        return ledOn(`a node that points on to ${shownPlace(second.location, next, known)}`);
+      if (second.kind === 'failure' && second.detail === 'ECONNREFUSED')
+        return ledOn(`${next.origin}, which refuses the connection`);
       if (second.kind === 'failure' && isPassedOn(request))
         return { ...second, origin: next.origin, sent: true };
       return second.origin === undefined ? { ...second, origin: next.origin } : second;

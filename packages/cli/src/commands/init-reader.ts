@@ -30,7 +30,7 @@ export async function readerOf(
   const named = namedReader(options);
   if (named !== undefined) return named;
   const bytes = await readNamedFile(file);
-  // what is no text is refused by whoever reads it
+  // a file that is no text is refused when it is read
   if (bytes === undefined || !isUtf8(bytes) || bytes.includes(0)) return undefined;
   const { inspectDotenv } = await import('@keyfall/provider-dotenv/edit');
   const { differing, values } = await inspectDotenv(bytes.toString(), { variables: process.env });

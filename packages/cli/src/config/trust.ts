@@ -117,7 +117,7 @@ function isOutside(trusted: Trusted): boolean {
   return !isInside(folderOf(trusted), recordOf(trusted.path));
 }
 
-/** The folder that whoever changes what is trusted can write to. */
+/** The folder in which a file could be put by a person who can change what is trusted. */
 function folderOf({ path, content }: Trusted): string {
   return content === 'folder' ? path : dirname(path);
 }

@@ -97,10 +97,11 @@ async function newFolder(parent: string): Promise<string> {
     (entry) => entry.name.startsWith(folderPrefix) && entry.isDirectory(),
   );
   const folder = await mkdtemp(join(parent, folderPrefix));
+  const { uid } = lstatSync(folder);
   for (const { name } of others) {
     const path = join(parent, name);
     // of other users where a folder is for all
-    if (lstatSync(path, { throwIfNoEntry: false })?.uid === lstatSync(folder).uid)
+    if (lstatSync(path, { throwIfNoEntry: false })?.uid === uid)
       notice(
         `${printable(path)} is of another edit, and holds values in plain text. If none is running, remove it.`,
       );

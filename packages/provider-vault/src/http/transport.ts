@@ -11,6 +11,7 @@ import {
   validateHeaderValue,
 } from 'node:http';
 import type { Socket } from 'node:net';
+import { kindOf as kindOfResult } from '../answers/classify-result.ts';
 import type { ConnectionSettings } from '../settings/connection-settings.ts';
 import { longestTimer } from '../wire/time.ts';
 import {
@@ -144,11 +145,11 @@ export function createTransport({
       const next = nextNode(first, request, node, known, followRedirects);
       if ('kind' in next) return next;
       const second = await sendTo(next, request);
-      // one hop: a second one is a cluster that has no leader yet, or a loop; and so may be a leader that has died
+      // one hop: a second one is a cluster that has no leader yet, or a loop; one that nothing takes is a leader that has died
       const ledOn = (where: string) => failure('led-on', where, isPassedOn(request));
       if (second.kind === 'redirect')
         return ledOn(`a node that points on to ${shownPlace(second.location, next, known)}`);
-      if (second.kind === 'failure' && second.detail === 'ECONNREFUSED')
+      if (kindOfResult(second) === 'connection-refused')
         return ledOn(`${next.origin}, which refuses the connection`);
       if (second.kind === 'failure' && isPassedOn(request))
         return { ...second, origin: next.origin, sent: true };
